@@ -1,1 +1,15 @@
-//! (to be written)
+//! What a model was trained or last accepted on: profiles, and which of them holds when.
+//!
+//! A [`Profile`] is immutable and named by its content. An [`Activation`] says from which event
+//! time it holds. Edges belong to the profile, so windows against two profiles never mix.
+
+mod build;
+mod cells;
+mod profile;
+mod record;
+mod table;
+
+pub use build::{BuildOptions, ProfileBuilder};
+pub use profile::{FeatureProfile, Profile, ReferenceId};
+pub use record::{FeatureProfileRecord, PROFILE_SCHEMA_VERSION, ProfileRecord};
+pub use table::{Activation, Origin, References, Resolved};

@@ -149,6 +149,9 @@ pub fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     let below = (position.floor() as usize).min(last);
     let (a, b, t) = (sorted[below], sorted[(below + 1).min(last)], position - below as f64);
     let difference = b - a;
+    if !difference.is_finite() {
+        return Some(a * (1.0 - t) + b * t);
+    }
     Some(if t >= 0.5 { b - difference * (1.0 - t) } else { a + difference * t })
 }
 

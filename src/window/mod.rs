@@ -1,1 +1,12 @@
-//! (to be written)
+//! Panes of event time, the windows made of them, and the watermark that closes them.
+//!
+//! A pane is filled while it is open and never after. A window is the last panes of a model key; its
+//! cost per slide does not grow with its length. Nothing here judges, and nothing reads a clock.
+
+mod pane;
+mod sliding;
+mod watermark;
+
+pub use pane::{Flow, OffsetRange, PaneData, Source};
+pub use sliding::SlidingWindow;
+pub use watermark::{KnownPartition, PartitionProgress, Watermarks};

@@ -1,0 +1,148 @@
+//! A profile: per feature its cells and what the reference counted in them.
+
+use crate::sketch::{Basis, FeatureSketch};
+use crate::words::{Kind, Name, Role};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of a profile: `ref_` and 32 hex digits of SHA-256 over its content.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReferenceId(Name);
+
+impl ReferenceId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ReferenceId {
+    fn from(text: &str) -> Self {
+        ReferenceId(text.into())
+    }
+}
+
+impl fmt::Display for ReferenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the reference says of one feature.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureProfile {
+    /// The feature.
+    pub name: Name,
+    /// What it is to the model.
+    pub role: Role,
+    /// How its values compare.
+    pub kind: Kind,
+    /// The cells it is counted in; fits the kind.
+    pub basis: Arc<Basis>,
+    /// The reference's own sketch in these cells.
+    pub sketch: FeatureSketch,
+    /// Categories that the reference saw exactly once.
+    pub singletons: u64,
+}
+
+impl FeatureProfile {
+    /// Rows with a valid value.
+    pub fn valid(&self) -> u64 {
+        self.sketch.tally.valid()
+    }
+
+    /// Whether rows of unseen categories can be told: not for numbers, and not past 100,000
+    /// categories.
+    pub fn tells_unseen(&self) -> bool {
+        matches!(&*self.basis, Basis::Categories(categories) if categories.is_complete())
+    }
+}
+
+/// The features of a reference, immutable and named by content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    id: ReferenceId,
+    rows: u64,
+    features: Vec<FeatureProfile>,
+}
+
+impl Profile {
+    /// A profile of `rows` rows; features are put in the order of their names.
+    pub fn new(rows: u64, mut features: Vec<FeatureProfile>) -> Self {
+        features.sort_by(|a, b| a.name.cmp(&b.name));
+        Profile { id: content_id(rows, &features), rows, features }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &ReferenceId {
+        &self.id
+    }
+
+    /// Rows it was built from.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Its features, ascending by name.
+    pub fn features(&self) -> &[FeatureProfile] {
+        &self.features
+    }
+
+    /// The position of a feature in [`Profile::features`].
+    pub fn position(&self, feature: &str) -> Option<usize> {
+        self.features.binary_search_by(|profile| (*profile.name).cmp(feature)).ok()
+    }
+}
+
+/// SHA-256 over what comparisons rest on: names, kinds, cells, categories and counts of the
+/// features, each text and list preceded by its length. Not digests, times or names of models.
+fn content_id(rows: u64, features: &[FeatureProfile]) -> ReferenceId {
+    let mut hash = Hasher(Sha256::new());
+    hash.text("driftline profile 1");
+    hash.number(rows);
+    hash.number(features.len() as u64);
+    for feature in features {
+        hash.text(&feature.name);
+        hash.text(&feature.kind.to_string());
+        match &*feature.basis {
+            Basis::Ordered(cells) => {
+                hash.numbers(cells.edges().iter().map(|edge| edge.to_bits()));
+                hash.numbers(cells.bin_ends().iter().map(|end| u64::from(*end)));
+            }
+            Basis::Categories(categories) => {
+                hash.number(categories.names().len() as u64);
+                categories.names().iter().for_each(|name| hash.text(name));
+                hash.numbers(categories.others().iter().copied());
+                hash.number(u64::from(categories.is_complete()));
+            }
+        }
+        let tally = &feature.sketch.tally;
+        hash.numbers(tally.cells.iter().copied());
+        hash.numbers([tally.missing, tally.invalid, tally.unseen, feature.singletons]);
+    }
+    let digest = hash.0.finalize();
+    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    ReferenceId(format!("ref_{hex}").into())
+}
+
+struct Hasher(Sha256);
+
+impl Hasher {
+    fn number(&mut self, number: u64) {
+        self.0.update(number.to_le_bytes());
+    }
+
+    fn numbers(&mut self, numbers: impl IntoIterator<Item = u64, IntoIter: ExactSizeIterator>) {
+        let numbers = numbers.into_iter();
+        self.number(numbers.len() as u64);
+        numbers.for_each(|number| self.number(number));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+    }
+}

@@ -1,0 +1,131 @@
+//! What one pane of a model key holds.
+
+use crate::sketch::{FeatureSketch, Unseen};
+use crate::words::Name;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An input partition: topic and number.
+pub type Source = (Name, i32);
+
+/// Names of features that no reference knows, kept per pane.
+const UNKNOWN_FEATURES_KEPT: usize = 20;
+
+/// Rows of the stream, by what became of them. Adds and subtracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Flow {
+    /// Rows that are in the pane.
+    pub events: u64,
+    /// Rows that came after their own partition's watermark had passed their pane.
+    pub late: u64,
+    /// Rows of a partition that woke after its pane was closed without it.
+    pub idle_late: u64,
+    /// Rows that were counted by another reference than the pane's.
+    pub conflict: u64,
+    /// Rows that the input lost before they could be read.
+    pub lost: u64,
+}
+
+impl Flow {
+    /// Adds `other`.
+    pub fn add(&mut self, other: &Flow) {
+        self.events += other.events;
+        self.late += other.late;
+        self.idle_late += other.idle_late;
+        self.conflict += other.conflict;
+        self.lost += other.lost;
+    }
+
+    /// Takes `other` out again.
+    pub fn subtract(&mut self, other: &Flow) {
+        self.events -= other.events;
+        self.late -= other.late;
+        self.idle_late -= other.idle_late;
+        self.conflict -= other.conflict;
+        self.lost -= other.lost;
+    }
+
+    /// Share of the rows that are in the pane (0 to 1); 1 when there are none at all.
+    pub fn completeness(&self) -> f64 {
+        let all = self.events + self.late + self.idle_late + self.conflict + self.lost;
+        if all == 0 { 1.0 } else { self.events as f64 / all as f64 }
+    }
+}
+
+/// Offsets of an input partition, half-open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffsetRange {
+    /// The first offset.
+    pub first: i64,
+    /// The offset after the last.
+    pub next: i64,
+}
+
+impl OffsetRange {
+    /// The range of one record.
+    pub fn of(offset: i64) -> Self {
+        OffsetRange { first: offset, next: offset + 1 }
+    }
+
+    /// Widens this range to hold `other` too.
+    pub fn widen(&mut self, other: OffsetRange) {
+        self.first = self.first.min(other.first);
+        self.next = self.next.max(other.next);
+    }
+
+    /// Widens the range of `source` in `ranges`, or puts it there.
+    pub fn widen_in(ranges: &mut BTreeMap<Source, OffsetRange>, source: &Source, range: OffsetRange) {
+        match ranges.get_mut(source) {
+            Some(known) => known.widen(range),
+            None => {
+                ranges.insert(source.clone(), range);
+            }
+        }
+    }
+}
+
+/// Rows of one pane of a model key, summarized. Merges in any order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaneData {
+    /// What became of the rows.
+    pub flow: Flow,
+    /// Where the rows that are in the pane stand in the input.
+    pub offsets: BTreeMap<Source, OffsetRange>,
+    /// Sketches in the order of the reference's features; empty without a reference.
+    pub features: Vec<FeatureSketch>,
+    /// Columns that the reference does not have, with their rows.
+    pub unknown: Unseen,
+}
+
+impl Default for PaneData {
+    fn default() -> Self {
+        PaneData {
+            flow: Flow::default(),
+            offsets: BTreeMap::new(),
+            features: Vec::new(),
+            unknown: Unseen::with_cap(UNKNOWN_FEATURES_KEPT),
+        }
+    }
+}
+
+impl PaneData {
+    /// Merges `other`, counted by the same reference, into this.
+    pub fn merge(&mut self, other: &PaneData) {
+        self.flow.add(&other.flow);
+        for (source, range) in &other.offsets {
+            OffsetRange::widen_in(&mut self.offsets, source, *range);
+        }
+        self.unknown.merge(&other.unknown);
+        if self.features.is_empty() {
+            self.features.clone_from(&other.features);
+        } else if !other.features.is_empty() {
+            assert_eq!(self.features.len(), other.features.len(), "panes of two references were mixed");
+            self.features.iter_mut().zip(&other.features).for_each(|(mine, theirs)| mine.merge(theirs));
+        }
+    }
+
+    /// Whether no row is in the pane and none was turned away from it.
+    pub fn is_empty(&self) -> bool {
+        self.flow == Flow::default()
+    }
+}

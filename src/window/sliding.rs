@@ -1,0 +1,226 @@
+//! The last panes of a model key as one aggregate, at a cost per slide that does not grow with their
+//! number.
+//!
+//! Counts are running sums: the new pane is added, the leaving one subtracted. What only merges
+//! ([`Detail`]) goes by blocks of as many panes as a window has, on the grid of pane numbers (two
+//! passes over each block: M. van Herk, "A fast algorithm for local minimum and maximum filters",
+//! 1992): a window is the suffix of one block and the prefix of the next. When a block is full its
+//! suffixes are made once. Blocks are fixed by pane numbers, so a restored window is the same to the
+//! bit, whatever came before its first pane.
+
+use super::{Flow, PaneData};
+use crate::sketch::{Detail, FeatureSketch, Tally, Unseen};
+use crate::words::Pane;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The sliding aggregate over the last `panes` panes.
+#[derive(Debug, Clone)]
+pub struct SlidingWindow {
+    length: i64,
+    last: Option<Pane>,
+    /// Panes of the window that are not empty, oldest first.
+    panes: VecDeque<(Pane, Arc<PaneData>)>,
+    flow: Flow,
+    tallies: Vec<Tally>,
+    /// Aggregates of the previous block from each of its panes to its end, by position.
+    suffixes: Vec<Option<Arc<Vec<Detail>>>>,
+    /// Aggregate of the present block so far.
+    prefix: Vec<Detail>,
+}
+
+impl SlidingWindow {
+    /// An empty window of `panes` panes.
+    pub fn new(panes: u32) -> Self {
+        SlidingWindow {
+            length: i64::from(panes.max(1)),
+            last: None,
+            panes: VecDeque::new(),
+            flow: Flow::default(),
+            tallies: Vec::new(),
+            suffixes: Vec::new(),
+            prefix: Vec::new(),
+        }
+    }
+
+    /// Slides the window to end with `pane`, which must come after the last one; panes between them
+    /// are empty. Returns the panes that left it.
+    pub fn push(&mut self, pane: Pane, data: Arc<PaneData>) -> Vec<Pane> {
+        assert!(self.last.is_none_or(|last| last < pane), "a window slides forward only");
+        let left = self.advance_to(pane);
+        if !data.is_empty() {
+            self.flow.add(&data.flow);
+            if self.tallies.is_empty() {
+                self.tallies = vec![Tally::default(); data.features.len()];
+            }
+            self.tallies.iter_mut().zip(&data.features).for_each(|(sum, sketch)| sum.add(&sketch.tally));
+            merge_details(&mut self.prefix, data.features.iter().map(|sketch| &sketch.detail));
+            self.panes.push_back((pane, data));
+        }
+        left
+    }
+
+    /// Rows of the window.
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// Whether the window holds no rows at all.
+    pub fn is_empty(&self) -> bool {
+        self.panes.is_empty()
+    }
+
+    /// The last pane pushed.
+    pub fn last(&self) -> Option<Pane> {
+        self.last
+    }
+
+    /// Panes that are not empty, oldest first.
+    pub fn panes(&self) -> impl Iterator<Item = (Pane, &Arc<PaneData>)> {
+        self.panes.iter().map(|(pane, data)| (*pane, data))
+    }
+
+    /// The sketch of each feature over the window, in the reference's order; empty while no row was
+    /// counted by a reference.
+    pub fn features(&self) -> Vec<FeatureSketch> {
+        let suffix = self.last.and_then(|last| {
+            let position = last.0.rem_euclid(self.length) as usize;
+            self.suffixes.get(position + 1).and_then(Option::as_ref)
+        });
+        let sketch = |(at, tally): (usize, &Tally)| {
+            let mut detail = suffix.and_then(|details| details.get(at)).cloned().unwrap_or_default();
+            if let Some(prefix) = self.prefix.get(at) {
+                detail.merge(prefix);
+            }
+            FeatureSketch { tally: tally.clone(), detail }
+        };
+        self.tallies.iter().enumerate().map(sketch).collect()
+    }
+
+    /// Names of columns that the reference does not have, over the window.
+    pub fn unknown(&self) -> Unseen {
+        let mut unknown = PaneData::default().unknown;
+        self.panes.iter().for_each(|(_, data)| unknown.merge(&data.unknown));
+        unknown
+    }
+
+    fn advance_to(&mut self, pane: Pane) -> Vec<Pane> {
+        let block = |pane: Pane| pane.0.div_euclid(self.length);
+        if let Some(last) = self.last.filter(|last| block(*last) != block(pane)) {
+            self.flip(block(last), block(pane));
+        }
+        self.last = Some(pane);
+        let mut left = Vec::new();
+        while let Some((oldest, data)) =
+            self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.length <= pane.0)
+        {
+            self.flow.subtract(&data.flow);
+            self.tallies.iter_mut().zip(&data.features).for_each(|(sum, sketch)| sum.subtract(&sketch.tally));
+            left.push(oldest);
+        }
+        left
+    }
+
+    /// Leaves block `from` for block `to`: makes the suffixes of `from` when `to` follows it.
+    fn flip(&mut self, from: i64, to: i64) {
+        self.prefix.clear();
+        self.suffixes.clear();
+        if to != from + 1 {
+            return;
+        }
+        let mut suffixes = vec![None; self.length as usize];
+        let mut aggregate: Vec<Detail> = Vec::new();
+        let mut next = self.length as usize;
+        let of_block = |pane: &Pane| pane.0.div_euclid(self.length) == from;
+        for (pane, data) in self.panes.iter().rev().filter(|(pane, _)| of_block(pane)) {
+            let position = pane.0.rem_euclid(self.length) as usize;
+            // Positions between this pane and the later one share the later one's aggregate.
+            let shared = (!aggregate.is_empty()).then(|| Arc::new(aggregate.clone()));
+            suffixes[position + 1..next].fill(shared);
+            merge_details(&mut aggregate, data.features.iter().map(|sketch| &sketch.detail));
+            next = position + 1;
+        }
+        let shared = (!aggregate.is_empty()).then(|| Arc::new(aggregate));
+        suffixes[..next].fill(shared);
+        self.suffixes = suffixes;
+    }
+}
+
+fn merge_details<'a>(into: &mut Vec<Detail>, details: impl ExactSizeIterator<Item = &'a Detail>) {
+    if into.is_empty() {
+        *into = details.cloned().collect();
+    } else {
+        into.iter_mut().zip(details).for_each(|(mine, theirs)| mine.merge(theirs));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Value;
+    use crate::sketch::{Accumulator, Basis, OrderedCells};
+    use crate::words::Kind;
+    use proptest::prelude::*;
+
+    fn data(values: &[f64]) -> Arc<PaneData> {
+        let cells = OrderedCells::new(vec![0.25, 0.5, 0.75], vec![1]).unwrap();
+        let mut accumulator = Accumulator::new(Kind::Continuous, Arc::new(Basis::Ordered(cells)), 10);
+        values.iter().for_each(|value| accumulator.push(&Value::Number(*value)));
+        let flow = Flow { events: values.len() as u64, ..Flow::default() };
+        let features = if values.is_empty() { vec![] } else { vec![accumulator.finish()] };
+        Arc::new(PaneData { flow, features, ..PaneData::default() })
+    }
+
+    proptest! {
+        #[test]
+        fn the_sliding_aggregate_is_the_aggregate_from_scratch(
+            length in 1u32..7,
+            start in -20i64..20,
+            panes in prop::collection::vec((1i64..9, prop::collection::vec(0.0..1.0f64, 0..40)), 1..40),
+        ) {
+            let mut window = SlidingWindow::new(length);
+            let mut all: Vec<(i64, Vec<f64>)> = Vec::new();
+            let mut number = start;
+            for (gap, values) in panes {
+                // Mostly the next pane, now and then a jump.
+                number += if gap < 7 { 1 } else { gap };
+                window.push(Pane(number), data(&values));
+                all.push((number, values));
+                let inside = all.iter().filter(|(pane, _)| *pane > number - i64::from(length));
+                let mut expected: Vec<f64> = inside.flat_map(|(_, values)| values.clone()).collect();
+                expected.sort_by(f64::total_cmp);
+                prop_assert_eq!(window.flow().events, expected.len() as u64);
+                let features = window.features();
+                if !expected.is_empty() {
+                    prop_assert_eq!(features[0].tally.valid(), expected.len() as u64);
+                    let below = expected.iter().filter(|v| **v <= 0.25).count() as u64;
+                    prop_assert_eq!(features[0].tally.cells[0], below);
+                    prop_assert_eq!(features[0].detail.digest.count(), expected.len() as u64);
+                    prop_assert_eq!(features[0].detail.digest.min(), expected.first().copied());
+                    prop_assert_eq!(features[0].detail.digest.max(), expected.last().copied());
+                }
+            }
+        }
+
+        #[test]
+        fn a_window_restored_from_its_panes_is_the_same_to_the_bit(
+            length in 1u32..6, panes in prop::collection::vec(prop::collection::vec(0.0..1.0f64, 0..400), 1..25), cut in 0usize..25,
+        ) {
+            let mut window = SlidingWindow::new(length);
+            let cut = cut.min(panes.len() - 1);
+            for (number, values) in panes[..=cut].iter().enumerate() {
+                window.push(Pane(number as i64), data(values));
+            }
+            let mut restored = SlidingWindow::new(length);
+            for (pane, data) in window.panes() {
+                restored.push(pane, data.clone());
+            }
+            for (number, values) in panes.iter().enumerate().skip(cut + 1) {
+                window.push(Pane(number as i64), data(values));
+                restored.push(Pane(number as i64), data(values));
+                prop_assert_eq!(window.features(), restored.features());
+                prop_assert_eq!(window.flow(), restored.flow());
+            }
+        }
+    }
+}
