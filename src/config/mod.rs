@@ -248,7 +248,7 @@ fn read_config(user: &Node, written: &[Node], mistakes: &Mistakes) -> Option<Con
     check_names(written, mistakes);
     if let (Some(input), Some(output), Some(topics)) = (&input, &output, &topics) {
         check_topics(&tree, input, output, topics, mistakes);
-        check_model_topics(written, &models, input, mistakes);
+        check_model_topics(written, input, mistakes);
     }
     if let (Some(None), Some(input), Some(output)) = (&schema_registry, &input, &output) {
         check_registry(&tree, input, output, mistakes);
@@ -329,19 +329,16 @@ fn check_topics(
 }
 
 /// A model's topics are among those that are read.
-fn check_model_topics(
-    written: &[Node],
-    models: &[Option<ModelConfig>],
-    input: &InputConfig,
-    mistakes: &Mistakes,
-) {
-    for (node, model) in written.iter().zip(models) {
-        for topic in model.iter().flat_map(|model| &model.topics) {
-            if !input.topics.contains(topic) {
-                let place = place_of(node, &["topics"]);
-                let known: Vec<&str> = input.topics.iter().map(String::as_str).collect();
-                let what = format!("`model.topics` names {topic:?}, which `input.topics` does not");
-                mistakes.add(place, what, Some(section::nearest(topic, &known)));
+fn check_model_topics(written: &[Node], input: &InputConfig, mistakes: &Mistakes) {
+    let known: Vec<&str> = input.topics.iter().map(String::as_str).collect();
+    for topics in written.iter().filter_map(|model| model.get("topics")) {
+        let Value::Array(items) = &topics.value else { continue };
+        for item in items {
+            if let Value::Text { text, .. } = &item.value
+                && !known.contains(&text.as_str())
+            {
+                let what = format!("`model.topics` names {text:?}, which `input.topics` does not");
+                mistakes.add(item.place.as_ref(), what, Some(section::nearest(text, &known)));
             }
         }
     }

@@ -66,11 +66,15 @@ fn complain(path: &str, neutral: Option<&str>, reason: &str, entry: &Entry, mist
         return;
     }
     let hint = match neutral {
-        Some(neutral) => format!("leave it out (it is as if it were {neutral:?})"),
+        Some(neutral) => format!("leave it out: it is as if it were {}", quoted(neutral)),
         None => "leave it out".to_owned(),
     };
     let what = format!("`{path}` is not built yet: {reason}");
     mistakes.add(entry.key_place.as_ref(), what, Some(hint));
+}
+
+fn quoted(neutral: &str) -> String {
+    if neutral == "false" { neutral.to_owned() } else { format!("{neutral:?}") }
 }
 
 fn says(node: &Node, expected: &str) -> bool {

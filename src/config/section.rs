@@ -137,7 +137,7 @@ pub(super) fn nearest(word: &str, known: &[&str]) -> String {
         Some(near) if distance(&near) <= 1 + word.chars().count() / 4 => {
             format!("did you mean `{near}`?")
         }
-        Some(_) => format!("known here: {}", known.join(", ")),
-        None => "nothing is known here".into(),
+        Some(_) => format!("known: {}", known.join(", ")),
+        None => "nothing is known".into(),
     }
 }

@@ -146,7 +146,8 @@ pub(super) fn parse(
         }
         Err(error) => {
             let span = error.span().unwrap_or(text.len()..text.len());
-            let from = text.get(span.start..).unwrap_or_default();
+            // The parser stops at the brace, one after the dollar sign.
+            let from = text.get(span.start.saturating_sub(1)..).unwrap_or_default();
             let hint = from.starts_with("${").then(|| "put quotes around `${…}`".to_owned());
             // The parser lists what it expected on further lines; the first says what is wrong.
             let what = error.message().lines().next().unwrap_or_default().to_owned();

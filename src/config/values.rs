@@ -201,7 +201,8 @@ pub(super) fn choice<T: Copy>(
         if let Some((_, value)) = options.iter().find(|(name, _)| *name == text) {
             return Ok(*value);
         }
-        let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> =
+            options.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()).collect();
         if not_built.contains(&text.as_str()) {
             return refuse_with(
                 format!("can't be {text:?}: this is not built yet"),

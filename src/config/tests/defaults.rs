@@ -1,33 +1,9 @@
-//! What a user may rely on: defaults, precedence, and what is said of each kind of mistake.
+//! Defaults are the contract's, each stands in `default.toml`, and they give way in a fixed order.
 
-use super::tree::Node;
 use super::*;
 use crate::words::{Kind, Severity, Time};
-use insta::assert_snapshot;
-
-const HOUR: i64 = 3_600_000;
-
-fn env(name: &str) -> Option<String> {
-    match name {
-        "BROKERS" => Some("kafka-1:9092,kafka-2:9092".into()),
-        "ROWS" => Some("750".into()),
-        "QUOTES" => Some("a\" \napplication_id = \"b".into()),
-        "INJECTION" => Some("a\"  application_id = \"b\" [x] #".into()),
-        _ => None,
-    }
-}
-
-fn read(text: &str) -> Result<Config, ConfigErrors> {
-    Config::read(text, "driftline.toml", &env)
-}
-
-fn good(text: &str) -> Config {
-    read(text).unwrap_or_else(|errors| panic!("{errors}"))
-}
-
-fn mistakes(text: &str) -> String {
-    read(text).expect_err("this should be refused").to_string()
-}
+use std::path::Path;
+use tree::Node;
 
 /// Section 7 of the contracts without what is not built.
 const CONTRACT: &str = r#"
@@ -259,202 +235,6 @@ fn the_example_loads() {
 }
 
 #[test]
-fn an_unknown_key_is_told_with_its_place_and_the_nearest_name() {
-    assert_snapshot!(mistakes("[window]\nsise = \"24h\"\n[comit]\n[policy.retrain]\n  frequency = 3\n"), @r"
-    unknown key `window.sise`
-      --> driftline.toml:2:1
-      help: did you mean `size`?
-    unknown key `comit`
-      --> driftline.toml:3:2
-      help: did you mean `commit`?
-    unknown key `policy.retrain.frequency`
-      --> driftline.toml:5:3
-      help: known here: on, block_on, share, share_min_features, settle, min_rows_since_onset, lookback, cooldown, daily_budget, ttl
-    ");
-}
-
-#[test]
-fn all_mistakes_are_shown_at_once_in_the_order_of_the_file() {
-    let text = r#"
-[window]
-size = 24
-slide = "1 fortnight"
-[input]
-topics = ["a", "b c"]
-start = "2026-03-01"
-format = "jsn"
-[policy]
-min_completeness = 1.5
-min_rows = -1
-raise = { k = 5, n = 4 }
-thresholds.psi = { warning = 0.2 }
-[[model]]
-name = "fraud"
-segments = ["country"]
-topics = ["c"]
-[model.features.amount]
-importance = "high"
-thresholds.ks.critical = 2
-[[model]]
-name = "fraud"
-[[model]]
-owner = "me"
-"#;
-    assert_snapshot!(mistakes(text), @r#"
-    `window.size` must be a duration such as "30s", not an integer
-      --> driftline.toml:3:8
-    `window.slide` must be a duration, not "1 fortnight"
-      --> driftline.toml:4:9
-      help: write "500ms", "30s", "5m", "24h" or "30d"
-    `input.topics` (item 2) can't be "b c"
-      --> driftline.toml:6:16
-      help: Kafka's names are at most 249 of a-z, A-Z, 0-9, dot, underscore and hyphen
-    `input.start` can't be "2026-03-01"
-      --> driftline.toml:7:9
-      help: write "earliest", "latest", or a time with its zone: "2026-03-01T00:00:00Z"
-    `input.format` can't be "jsn"
-      --> driftline.toml:8:10
-      help: did you mean `json`?
-    `policy.min_completeness` must be a number from 0 to 1, not 1.5
-      --> driftline.toml:10:20
-    `policy.min_rows` must be 1 or more, not -1
-      --> driftline.toml:11:12
-    `policy.raise` asks for 5 of 4 windows
-      --> driftline.toml:12:15
-    `policy.clear.k` (3) is below `policy.raise.k` (5)
-      --> driftline.toml:12:15
-      help: an incident must take at least as many windows to clear as to raise, or the budget does not hold
-    `thresholds.psi.warning` (0.2) is above `thresholds.psi.drift` (0.1)
-      --> driftline.toml:13:30
-      help: thresholds ascend: warning, drift, critical
-    `model.segments` (item 1) must be a JSON Pointer, not "country"
-      --> driftline.toml:16:13
-      help: it starts with a slash: "/country"
-    `model.features.amount.importance` must be a number of 0 or more, not a text
-      --> driftline.toml:19:14
-    `thresholds.ks.critical` must be a number above 0, at most 1, not 2
-      --> driftline.toml:20:26
-    two models are called "fraud"
-      --> driftline.toml:22:8
-      help: the first is at driftline.toml:15:8
-    `model.name` is missing
-      --> driftline.toml:23:1
-    "#);
-}
-
-#[test]
-fn what_is_not_built_is_refused_with_the_reason() {
-    let text = r#"
-[window]
-grow_to = "72h"
-season = "week"
-[input]
-preset = "kserve"
-unknown_features = "monitor"
-[policy.early]
-enabled = "auto"
-[policy.retrain]
-on = ["performance"]
-max_attempts = 3
-[policy.mute]
-max = "30d"
-[bootstrap]
-min_rows = 10000
-[metrics]
-features = "incident"
-[[model]]
-name = "fraud"
-on_missing_reference = "bootstrap"
-[model.policy]
-thresholds.wasserstein = { drift = 0.1 }
-[model.features.amount]
-sensitive = true
-"#;
-    assert_snapshot!(mistakes(text), @r#""#);
-}
-
-#[test]
-fn a_setting_that_is_not_built_may_say_so() {
-    let text = "window.grow_to = \"\"\npolicy.early.enabled = false\nprivacy.categories = \"plain\"\n";
-    assert_eq!(good(text), Config::default());
-}
-
-#[test]
-fn variables_stand_for_texts_and_numbers() {
-    let config =
-        good("kafka.brokers = \"${BROKERS}\"\npolicy.min_rows = \"${ROWS}\"\nkafka.instance = \"${NONE:-}\"");
-    assert_eq!(config.kafka.brokers, "kafka-1:9092,kafka-2:9092");
-    assert_eq!((config.policy.min_rows, config.kafka.instance), (750, None));
-    assert_snapshot!(mistakes("policy.min_rows = \"750\"\n[kafka]\nbrokers = \"x,${NONE}\"\ninstance = ${ROWS}"), @r"");
-    assert_snapshot!(mistakes("policy.min_rows = \"750\"\n[kafka]\nbrokers = \"x,${NONE}\"\n"), @r"");
-}
-
-#[test]
-fn a_variable_cannot_become_toml() {
-    let config = good("[kafka]\nbrokers = \"${INJECTION}\"");
-    assert_eq!(config.kafka.brokers, env("INJECTION").unwrap());
-    assert_eq!(config.kafka.application_id, "driftline");
-    assert_snapshot!(mistakes("[kafka]\nbrokers = \"${QUOTES}\""), @r"");
-}
-
-#[test]
-fn secrets_come_from_files_and_do_not_show() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("password"), "hunter2\n").unwrap();
-    std::fs::write(directory.path().join("auth"), " me:hunter3 \n").unwrap();
-    let text = r#"
-[kafka.properties]
-"sasl.password_file" = "password"
-ssl.key.password = "hunter4"
-"fetch.min.bytes" = 1000
-[schema_registry]
-url = "http://registry:8081/"
-basic_auth_file = "auth"
-"#;
-    let config = Config::from_toml(text, directory.path().join("a.toml").to_str().unwrap()).unwrap();
-    let properties: Vec<_> = config.kafka.properties.iter().collect();
-    assert_eq!(
-        properties,
-        [("fetch.min.bytes", "1000"), ("sasl.password", "hunter2"), ("ssl.key.password", "hunter4")]
-    );
-    let registry = config.schema_registry.as_ref().unwrap();
-    assert_eq!(registry.basic_auth.as_ref().unwrap().reveal(), "me:hunter3");
-    assert!(!format!("{config:?}").contains("hunter"));
-    assert_snapshot!(
-        format!("{:?} {registry:?}", config.kafka.properties),
-        @r#"{"fetch.min.bytes": "1000", "sasl.password": "***", "ssl.key.password": "***"} SchemaRegistryConfig { url: "http://registry:8081", basic_auth: Some(***) }"#
-    );
-}
-
-#[test]
-fn secrets_do_not_show_in_mistakes() {
-    let text = r#"
-[kafka.properties]
-"sasl.password_file" = "nowhere/password"
-[schema_registry]
-url = "http://me:hunter2@registry:8081"
-basic_auth = "hunter2"
-"#;
-    let shown = mistakes(text);
-    assert!(!shown.contains("hunter2"), "{shown}");
-    assert_snapshot!(shown, @r"");
-}
-
-#[test]
-fn settings_that_exactly_once_rests_on_are_refused() {
-    let text = r#"
-[kafka.properties]
-"enable.auto.commit" = true
-acks = 1
-"group.id" = "mine"
-isolation.level = "read_uncommitted"
-transactional.id_file = "x"
-"linger.ms" = 5
-"#;
-    assert_snapshot!(mistakes(text), @r"");
-}
-
-#[test]
 fn a_model_overrides_the_policy_and_a_feature_the_model() {
     let config = good(
         r#"
@@ -482,28 +262,6 @@ name = "b"
 }
 
 #[test]
-fn a_mistake_in_the_policy_is_told_once_for_all_models() {
-    let text = "policy.thresholds.psi.drift = -1\n[[model]]\nname = \"a\"\n[model.features.x]\n[[model]]\nname = \"b\"\n";
-    assert_eq!(read(text).unwrap_err().errors().len(), 1);
-}
-
-#[test]
-fn cross_checks_blame_what_the_user_wrote() {
-    let text = r#"
-[window]
-slide = "7m"
-[http]
-listen = "0.0.0.0:9600"
-[input]
-format = "avro"
-topics = ["drift-events"]
-[commit]
-interval = "0s"
-"#;
-    assert_snapshot!(mistakes(text), @r"");
-}
-
-#[test]
 fn fields_may_be_constants_and_times_of_the_record() {
     let config = good(
         "[input]\nstart = 2026-03-01T00:00:00Z\nmax_ahead = \"30m\"\nunknown_models = \"monitor\"\nallow = [\"eu-*\"]\n\
@@ -514,35 +272,6 @@ fn fields_may_be_constants_and_times_of_the_record() {
     assert_eq!(config.input.fields.model, NameSource::Constant("fraud".into()));
     assert_eq!((config.input.fields.version.clone(), &config.input.fields.time), (None, &TimeSource::Record));
     assert!(config.input.allows("eu-fraud") && !config.input.allows("us-fraud"));
-}
-
-#[test]
-fn models_are_included_from_files_beside_in_the_order_of_their_names() {
-    let directory = tempfile::tempdir().unwrap();
-    let models = directory.path().join("models.d");
-    std::fs::create_dir(&models).unwrap();
-    std::fs::write(models.join("b.toml"), "[[model]]\nname = \"b\"\nreference = \"b.json\"\n").unwrap();
-    std::fs::write(models.join("a.toml"), "[[model]]\nname = \"a\"\n").unwrap();
-    std::fs::write(models.join(".hidden.toml"), "no TOML").unwrap();
-    std::fs::write(models.join("note.txt"), "no TOML").unwrap();
-    let path = directory.path().join("driftline.toml");
-    std::fs::write(&path, "include = [\"models.d/*.toml\"]\n[[model]]\nname = \"z\"\n").unwrap();
-    let config = Config::load(&path).unwrap();
-    let names: Vec<&str> = config.models.iter().map(|model| &*model.name).collect();
-    assert_eq!(names, ["z", "a", "b"]);
-    let ReferenceSource::File { written, path: reference } = &config.models[2].reference else { panic!() };
-    assert_eq!((written.as_str(), reference), ("b.json", &models.join("b.json")));
-
-    std::fs::write(models.join("b.toml"), "[policy]\n[[model]]\nname = \"z\"\n").unwrap();
-    let shown = Config::load(&path).unwrap_err().to_string();
-    assert_snapshot!(shown.replace(directory.path().to_str().unwrap(), "DIR"), @r"");
-}
-
-#[test]
-fn a_file_that_is_missing_or_no_toml_is_told() {
-    assert!(Config::load(Path::new("nowhere.toml")).unwrap_err().to_string().contains("nowhere.toml"));
-    assert_snapshot!(mistakes("[window]\nsize = \"24h\nslide = 1"), @r"");
-    assert_snapshot!(mistakes("include = [\"nowhere/*.toml\"]\n[model]\nname = \"a\"\n"), @r"");
 }
 
 #[test]
