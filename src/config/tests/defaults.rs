@@ -226,6 +226,26 @@ fn every_table_refuses_keys_that_it_does_not_know() {
 }
 
 #[test]
+fn every_setting_refuses_a_value_of_the_wrong_type() {
+    for path in paths(DEFAULT_TOML) {
+        let (table, key) = match path.strip_prefix("model.") {
+            Some(key) => ("[[model]]\n", key),
+            None => ("", path.as_str()),
+        };
+        let shown = mistakes(&format!("{table}{key} = [[1]]"));
+        let last = key.rsplit('.').next().unwrap();
+        assert!(shown.contains(&format!("{last}`")), "{path}: {shown}");
+    }
+    for text in ["policy = 3", "window = 3", "input.fields = 3", "policy.raise = 3", "model = 3"] {
+        mistakes(text);
+        mistakes(&format!("{text}\n[[model]]\nname = \"a\"\n[model.features.x]"));
+    }
+    for text in ["features = 3", "features.x = 3", "labels = 3", "policy = 3", "policy.thresholds.psi = 3"] {
+        mistakes(&format!("[[model]]\nname = \"a\"\n{text}"));
+    }
+}
+
+#[test]
 fn the_example_loads() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("driftline.toml");
     let config = Config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
