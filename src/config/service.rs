@@ -1,0 +1,225 @@
+//! The settings of the service itself: topics, window, commit, HTTP, limits, metrics.
+
+use super::input::{FORMATS, Format};
+use super::section::Section;
+use super::values::{self, choice, count, refuse_with, size, small_count, some_duration};
+use crate::words::Grid;
+use serde::Serialize;
+use std::net::SocketAddr;
+
+/// `[output]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputConfig {
+    /// How records are written.
+    pub format: Format,
+    /// Topic of drift events.
+    pub events: String,
+    /// Topic of retraining triggers.
+    pub triggers: String,
+    /// Topic of window reports.
+    pub reports: String,
+    /// Topic of input records that could not be read.
+    pub dead_letters: String,
+}
+
+/// `[topics]`: the internal ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicsConfig {
+    /// Profiles and activations.
+    pub references: String,
+    /// Deltas of panes.
+    pub deltas: String,
+    /// The changelog of panes, incidents and triggers.
+    pub panes: String,
+    /// Partitions of deltas and panes.
+    pub partitions: u32,
+}
+
+/// `[window]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct WindowConfig {
+    /// Size, slide and look.
+    pub grid: Grid,
+    /// How long an event may come after a later one and still count.
+    pub allowed_lateness_ms: i64,
+    /// A partition silent for this long no longer holds the watermark back.
+    pub idle_timeout_ms: i64,
+}
+
+/// `[commit]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitConfig {
+    /// Shortest time between two commits.
+    pub interval_ms: i64,
+    /// Deltas of an instance, in bytes a second.
+    pub max_delta_rate_bytes: u64,
+    /// How often an open pane is written whole.
+    pub snapshot_interval_ms: i64,
+}
+
+/// `[references]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReferencesConfig {
+    /// How far ahead of the stream a published reference takes effect.
+    pub lead_ms: i64,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Where probes and metrics are served; a loopback address unless `allow_anonymous`.
+    pub listen: SocketAddr,
+    /// A second address for them.
+    pub probe_listen: Option<SocketAddr>,
+    /// Whether anyone who reaches `listen` may read it.
+    pub allow_anonymous: bool,
+}
+
+/// `[limits]`. What passes one is counted and reported by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Models.
+    pub models: usize,
+    /// Versions of a model that are live at once.
+    pub live_versions: usize,
+    /// Segments of a version.
+    pub segments: usize,
+    /// Features of a model.
+    pub features: usize,
+    /// Unseen categories of a feature that are kept by name.
+    pub categories: usize,
+}
+
+/// `[metrics]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// Which features have metrics of their own.
+    pub features: FeatureMetrics,
+}
+
+/// `metrics.features`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeatureMetrics {
+    /// None.
+    None,
+}
+
+pub(super) fn read_output(mut section: Section) -> Option<OutputConfig> {
+    let format = section.read("format", choice(FORMATS, &[]));
+    let events = section.read("events", values::topic);
+    let triggers = section.read("triggers", values::topic);
+    let reports = section.read("reports", values::topic);
+    let dead_letters = section.read("dead_letters", values::topic);
+    section.close();
+    Some(OutputConfig {
+        format: format?,
+        events: events?,
+        triggers: triggers?,
+        reports: reports?,
+        dead_letters: dead_letters?,
+    })
+}
+
+pub(super) fn read_topics(mut section: Section) -> Option<TopicsConfig> {
+    let references = section.read("references", values::topic);
+    let deltas = section.read("deltas", values::topic);
+    let panes = section.read("panes", values::topic);
+    let partitions = section.read("partitions", small_count(1..=10_000));
+    section.close();
+    Some(TopicsConfig { references: references?, deltas: deltas?, panes: panes?, partitions: partitions? })
+}
+
+pub(super) fn read_window(mut section: Section) -> Option<WindowConfig> {
+    let size = section.read("size", some_duration);
+    let slide = section.read("slide", some_duration);
+    let look = section.read("look", some_duration);
+    let allowed_lateness_ms = section.read("allowed_lateness", values::duration);
+    let idle_timeout_ms = section.read("idle_timeout", some_duration);
+    let grid = match (size, slide, look) {
+        (Some(size), Some(slide), Some(look)) => match Grid::new(size, slide, look) {
+            Ok(grid) => Some(grid),
+            Err(why) => {
+                let keys =
+                    if size % slide == 0 { ["look", "slide", "size"] } else { ["size", "slide", "look"] };
+                let hint = "`window.slide` divides `window.size`, `window.look` divides `window.slide`";
+                section.complain(&keys, why, Some(hint.into()));
+                None
+            }
+        },
+        _ => None,
+    };
+    section.close();
+    Some(WindowConfig {
+        grid: grid?,
+        allowed_lateness_ms: allowed_lateness_ms?,
+        idle_timeout_ms: idle_timeout_ms?,
+    })
+}
+
+pub(super) fn read_commit(mut section: Section) -> Option<CommitConfig> {
+    let interval_ms = section.read("interval", some_duration);
+    let max_delta_rate_bytes = section.read("max_delta_rate", size);
+    let snapshot_interval_ms = section.read("snapshot_interval", some_duration);
+    section.close();
+    Some(CommitConfig {
+        interval_ms: interval_ms?,
+        max_delta_rate_bytes: max_delta_rate_bytes?,
+        snapshot_interval_ms: snapshot_interval_ms?,
+    })
+}
+
+pub(super) fn read_references(mut section: Section) -> Option<ReferencesConfig> {
+    let lead_ms = section.read("lead", values::duration);
+    section.close();
+    Some(ReferencesConfig { lead_ms: lead_ms? })
+}
+
+pub(super) fn read_http(mut section: Section) -> Option<HttpConfig> {
+    let address = |text: String| {
+        text.parse::<SocketAddr>().or_else(|_| {
+            refuse_with(
+                format!("must be an address and a port, not {text:?}"),
+                "write \"127.0.0.1:9600\" or \"[::1]:9600\"",
+            )
+        })
+    };
+    let listen = section.read("listen", |node| address(values::text(node)?));
+    let probe_listen =
+        section.read("probe_listen", |node| values::optional_text(node)?.map(address).transpose());
+    let allow_anonymous = section.read("allow_anonymous", values::flag);
+    if let (Some(listen), Some(false)) = (listen, allow_anonymous)
+        && !listen.ip().is_loopback()
+    {
+        let hint = "say `http.allow_anonymous = true`, or listen on 127.0.0.1";
+        let what = format!("`http.listen` is {listen}, which others reach, and nothing asks who they are");
+        section.complain(&["listen"], what, Some(hint.into()));
+    }
+    section.close();
+    Some(HttpConfig { listen: listen?, probe_listen: probe_listen?, allow_anonymous: allow_anonymous? })
+}
+
+pub(super) fn read_limits(mut section: Section) -> Option<LimitsConfig> {
+    let mut limit = |key| {
+        let number = section.read(key, count(1..=1_000_000))?;
+        usize::try_from(number).ok()
+    };
+    let models = limit("models");
+    let live_versions = limit("live_versions");
+    let segments = limit("segments");
+    let features = limit("features");
+    let categories = limit("categories");
+    section.close();
+    Some(LimitsConfig {
+        models: models?,
+        live_versions: live_versions?,
+        segments: segments?,
+        features: features?,
+        categories: categories?,
+    })
+}
+
+pub(super) fn read_metrics(mut section: Section) -> Option<MetricsConfig> {
+    let features = section.read("features", choice(&[("none", FeatureMetrics::None)], &["incident", "all"]));
+    section.close();
+    Some(MetricsConfig { features: features? })
+}
