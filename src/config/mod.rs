@@ -31,17 +31,13 @@ pub use input::{
     UnknownModels,
 };
 pub use kafka::{KafkaConfig, Properties, SchemaRegistryConfig};
-pub use model::{FeatureConfig, ModelConfig, OnMissingReference, ReferenceSource};
-pub use policy::{
-    BlockOn, Budget, Clear, EventsPolicy, Levels, Mode, PolicyConfig, Raise, RetrainOn, RetrainPolicy,
-    Thresholds,
-};
 pub use secret::Secret;
 pub use service::{
     CommitConfig, FeatureMetrics, HttpConfig, LimitsConfig, MetricsConfig, OutputConfig, ReferencesConfig,
     TopicsConfig, WindowConfig,
 };
 
+use crate::policy::{ModelSettings, PolicySettings};
 use errors::Mistakes;
 use interpolate::Env;
 use section::Section;
@@ -75,15 +71,15 @@ pub struct Config {
     pub references: ReferencesConfig,
     /// `[http]`.
     pub http: HttpConfig,
-    /// `[policy]`; a model's own is in [`ModelConfig::policy`].
-    pub policy: PolicyConfig,
+    /// `[policy]`; a model's own is in [`ModelSettings::policy`].
+    pub policy: PolicySettings,
     /// `[limits]`.
     pub limits: LimitsConfig,
     /// `[metrics]`.
     pub metrics: MetricsConfig,
     /// `[[model]]`, in the order of the files; names are unique.
-    pub models: Vec<ModelConfig>,
-    unlisted: ModelConfig,
+    pub models: Vec<ModelSettings>,
+    unlisted: ModelSettings,
 }
 
 impl Config {
@@ -110,18 +106,18 @@ impl Config {
     }
 
     /// The settings of a listed model.
-    pub fn model(&self, name: &str) -> Option<&ModelConfig> {
+    pub fn model(&self, name: &str) -> Option<&ModelSettings> {
         self.models.iter().find(|model| &*model.name == name)
     }
 
     /// The settings of a model that is not listed and is monitored all the same.
-    pub fn unlisted_model(&self, name: &str) -> ModelConfig {
-        ModelConfig { name: name.into(), ..self.unlisted.clone() }
+    pub fn unlisted_model(&self, name: &str) -> ModelSettings {
+        ModelSettings { name: name.into(), ..self.unlisted.clone() }
     }
 
     /// The name of all that decides about a model: `cfg_` and 32 hex digits of SHA-256 over the canonical
     /// JSON of `[window]` and of the model with its policy, after defaults.
-    pub fn config_id(&self, model: &ModelConfig) -> String {
+    pub fn config_id(&self, model: &ModelSettings) -> String {
         let content = serde_json::to_value((&self.window, model)).expect("plain structs with text keys");
         let digest = Sha256::digest(canonical(&content));
         let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
@@ -243,7 +239,7 @@ fn read_config(user: &Node, written: &[Node], mistakes: &Mistakes) -> Option<Con
     root.close();
 
     let base = model::Base::new(example, tree.get("policy").cloned()?);
-    let models: Vec<Option<ModelConfig>> =
+    let models: Vec<Option<ModelSettings>> =
         written.iter().map(|node| model::read(node, &base, mistakes)).collect();
     check_names(written, mistakes);
     if let (Some(input), Some(output), Some(topics)) = (&input, &output, &topics) {

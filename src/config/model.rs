@@ -1,88 +1,14 @@
 //! `[[model]]` and `[model.features.*]`, with the policy resolved for each.
 
 use super::errors::Mistakes;
-use super::policy::{self, PolicyConfig, Thresholds};
+use super::policy;
 use super::section::Section;
 use super::tree::{Entry, Node, Table};
 use super::values::{self, Read, choice, list, number};
+use crate::policy::{FeatureSettings, ModelSettings, OnMissingReference, ReferenceSource};
 use crate::words::{Kind, Name, Role};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// `[[model]]`, complete.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ModelConfig {
-    /// Its name in the events; not empty.
-    pub name: Name,
-    /// Its input topics, some of `input.topics`; empty: all.
-    pub topics: Vec<String>,
-    /// What it is compared with.
-    pub reference: ReferenceSource,
-    /// What a version without a reference does.
-    pub on_missing_reference: OnMissingReference,
-    /// JSON Pointers of the values that cut its traffic into segments.
-    pub segments: Vec<String>,
-    /// Who is responsible.
-    pub owner: Option<String>,
-    /// What to do about its alarms.
-    pub runbook_url: Option<String>,
-    /// Free text by name.
-    pub labels: BTreeMap<String, String>,
-    /// `[policy]` with `[model.policy]` over it.
-    pub policy: PolicyConfig,
-    /// The features that have settings of their own; for any, [`ModelConfig::feature`].
-    pub features: BTreeMap<Name, FeatureConfig>,
-}
-
-impl ModelConfig {
-    /// The settings of a feature, listed or not.
-    pub fn feature(&self, name: &str) -> FeatureConfig {
-        let default =
-            || FeatureConfig { role: None, kind: None, importance: 1.0, thresholds: self.policy.thresholds };
-        self.features.get(name).copied().unwrap_or_else(default)
-    }
-}
-
-/// `model.reference`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReferenceSource {
-    /// What was published to the references topic.
-    Topic,
-    /// A file.
-    File {
-        /// As the configuration names it.
-        written: String,
-        /// Where it is: beside the configuration, unless absolute. Not part of a `config_id`, which
-        /// is the same wherever the files lie.
-        #[serde(skip)]
-        path: PathBuf,
-    },
-}
-
-/// `model.on_missing_reference`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnMissingReference {
-    /// Count, and judge nothing.
-    Wait,
-    /// Use the model's own, mark it, and never trigger.
-    Inherit,
-}
-
-/// `[model.features.*]`, complete.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct FeatureConfig {
-    /// What it is to the model; `None`: by where the event has it.
-    pub role: Option<Role>,
-    /// How its values compare; `None`: as the reference has it.
-    pub kind: Option<Kind>,
-    /// Its weight in the drift share, 0 or more.
-    pub importance: f64,
-    /// The model's, with the feature's own over them.
-    pub thresholds: Thresholds,
-}
 
 /// What models are laid over: the built-in `[[model]]` without its examples, a feature's defaults, and
 /// `[policy]`.
@@ -109,7 +35,7 @@ impl Base {
 }
 
 /// Reads a `[[model]]` as the user wrote it.
-pub(super) fn read(written: &Node, base: &Base, mistakes: &Mistakes) -> Option<ModelConfig> {
+pub(super) fn read(written: &Node, base: &Base, mistakes: &Mistakes) -> Option<ModelSettings> {
     let node = base.model.overlaid(written);
     let mut section = Section::new("model", &node, mistakes);
     let name = section.read("name", values::some_text);
@@ -134,7 +60,7 @@ pub(super) fn read(written: &Node, base: &Base, mistakes: &Mistakes) -> Option<M
         None => Some(BTreeMap::new()),
     };
     section.close();
-    Some(ModelConfig {
+    Some(ModelSettings {
         name: name?.into(),
         topics: topics?,
         reference: reference?,
@@ -182,7 +108,7 @@ fn read_features(
     base: &Base,
     policy: &Node,
     mistakes: &Mistakes,
-) -> Option<BTreeMap<Name, FeatureConfig>> {
+) -> Option<BTreeMap<Name, FeatureSettings>> {
     let thresholds = policy.get("thresholds");
     let Some(table) = features.table() else {
         Section::new("model.features", features, mistakes).close();
@@ -208,7 +134,7 @@ fn read_features(
     all.then_some(read)
 }
 
-fn read_feature(name: &str, node: &Node, mistakes: &Mistakes) -> Option<FeatureConfig> {
+fn read_feature(name: &str, node: &Node, mistakes: &Mistakes) -> Option<FeatureSettings> {
     let path = format!("model.features.{name}");
     let mut section = Section::new(&path, node, mistakes).known_as("model.features.*");
     let role = section.read(
@@ -240,5 +166,5 @@ fn read_feature(name: &str, node: &Node, mistakes: &Mistakes) -> Option<FeatureC
     let importance = section.read("importance", number("of 0 or more", |n| n >= 0.0));
     let thresholds = policy::read_thresholds(section.section_called("thresholds", "thresholds"));
     section.close();
-    Some(FeatureConfig { role: role?, kind: kind?, importance: importance?, thresholds: thresholds? })
+    Some(FeatureSettings { role: role?, kind: kind?, importance: importance?, thresholds: thresholds? })
 }

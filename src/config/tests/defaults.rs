@@ -1,6 +1,7 @@
 //! Defaults are the contract's, each stands in `default.toml`, and they give way in a fixed order.
 
 use super::*;
+use crate::policy::{Budget, Levels, Mode, Raise};
 use crate::words::{Kind, Severity, Time};
 use std::path::Path;
 use tree::Node;

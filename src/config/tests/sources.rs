@@ -1,6 +1,7 @@
 //! What comes from elsewhere: the environment, secrets in files, included files.
 
 use super::*;
+use crate::policy::ReferenceSource;
 use insta::assert_snapshot;
 use std::path::Path;
 
