@@ -1,0 +1,8 @@
+//! `cargo +nightly fuzz run json_event`: see `bodies::json_event` for what must hold.
+#![no_main]
+
+#[allow(dead_code, reason = "the other target's body")]
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::json_event(data));

@@ -1,0 +1,68 @@
+//! Avro to an event: which schema a record was written with, and the walk of its bytes.
+//!
+//! Values are matched by name, so records of different writers' schemas mix and a field that one
+//! does not have is missing. There is no reader's schema and no default is filled in: what a record
+//! did not say is not known.
+
+mod schema;
+mod source;
+mod walk;
+
+pub use schema::WriterSchema;
+pub(super) use source::SchemaCache;
+pub use source::{SchemaError, SchemaSource};
+
+use super::envelope::Envelope;
+use super::{BadReason, BadRecord, DecodeError, Event};
+use crate::words::Time;
+use source::{Found, SchemaKey};
+
+/// Reads `payload`, whose schema the header names, or else its first bytes.
+pub(super) fn decode<'a>(
+    payload: &'a [u8],
+    header_schema_id: Option<&[u8]>,
+    schemas: &'a SchemaCache,
+    envelope: &'a Envelope,
+    record_time: Option<Time>,
+) -> Result<Event<'a>, DecodeError> {
+    let (key, start) = match header_schema_id {
+        Some(header) => match schema_key(header) {
+            Some((key, end)) if end == header.len() && !matches!(key, SchemaKey::Fingerprint(_)) => (key, 0),
+            _ => return Err(undecodable("the header `__value_schema_id` is no schema id").into()),
+        },
+        None => schema_key(payload)
+            .ok_or_else(|| undecodable("no schema id and no fingerprint before the Avro data at byte 0"))?,
+    };
+    match schemas.find(key) {
+        Ok(Found::Kept(schema)) => Ok(walk::event(payload, start, schema, envelope, record_time)?),
+        Ok(Found::Passing(schema)) => {
+            Ok(walk::event(payload, start, &schema, envelope, record_time)?.into_owned())
+        }
+        Err(SchemaError::Unavailable(why)) => Err(DecodeError::Unavailable(why)),
+        Err(SchemaError::Unknown) => {
+            Err(BadRecord::new(BadReason::UnknownSchema, format!("{key} is not known")).into())
+        }
+        Err(SchemaError::Unusable(why)) => {
+            Err(BadRecord::new(BadReason::UnknownSchema, format!("{key} can't be used: {why}")).into())
+        }
+    }
+}
+
+/// The schema that `bytes` start by naming, and where the naming ends.
+fn schema_key(bytes: &[u8]) -> Option<(SchemaKey, usize)> {
+    match bytes {
+        [0, id @ ..] => Some((SchemaKey::Id(u32::from_be_bytes(*id.first_chunk()?)), 5)),
+        [1, guid @ ..] => Some((SchemaKey::Guid(*guid.first_chunk()?), 17)),
+        [0xC3, 0x01, print @ ..] => {
+            Some((SchemaKey::Fingerprint(u64::from_le_bytes(*print.first_chunk()?)), 10))
+        }
+        _ => None,
+    }
+}
+
+fn undecodable(message: impl Into<String>) -> BadRecord {
+    BadRecord::new(BadReason::Undecodable, message)
+}
+
+#[cfg(test)]
+mod tests;
