@@ -32,7 +32,7 @@ pub(super) enum Meaning {
 impl Meaning {
     /// What a column holds; `None` where it is nothing that a feature can be.
     pub(super) fn of(column: &ColumnDescriptor) -> Option<Meaning> {
-        let by_logical = column.logical_type_ref().and_then(|logical| of_logical(logical));
+        let by_logical = column.logical_type_ref().and_then(of_logical);
         let meaning = by_logical.unwrap_or_else(|| match column.converted_type() {
             ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON => Meaning::Text,
             ConvertedType::DECIMAL => Meaning::Decimal { divisor: 10f64.powi(column.type_scale()) },
