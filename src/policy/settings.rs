@@ -41,6 +41,11 @@ impl ModelSettings {
         };
         self.features.get(name).copied().unwrap_or_else(default)
     }
+
+    /// Whether a version without a reference takes the model's own.
+    pub fn inherits(&self) -> bool {
+        self.on_missing_reference == OnMissingReference::Inherit
+    }
 }
 
 /// `model.reference`.

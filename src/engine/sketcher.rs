@@ -1,0 +1,507 @@
+//! Stage 1: events to deltas.
+//!
+//! Late is decided here, record by record, against the watermark of the record's own partition as it
+//! stood before the record. State that outlives a commit is [`SourceState`] alone; it travels in the
+//! metadata of the committed offset, so that an abort or a move to another instance puts it back.
+
+use super::delta::{Delta, Progress};
+use crate::event::{BadReason, BadRecord, Event, Value};
+use crate::policy::ModelSettings;
+use crate::reference::{Profile, References};
+use crate::sketch::Accumulator;
+use crate::window::{OffsetRange, PaneData, PartitionProgress, Source};
+use crate::words::{Grid, ModelKey, Name, Pane, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What becomes of events of models that are not listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownModels {
+    /// They are counted as unrouted.
+    Count,
+    /// They are monitored with the default settings.
+    Monitor,
+    /// They go to the dead letters.
+    DeadLetter,
+}
+
+/// How stage 1 works.
+#[derive(Debug, Clone)]
+pub struct SketcherSettings {
+    /// Panes and looks.
+    pub grid: Grid,
+    /// How long an event may come after a later one and still count, in milliseconds.
+    pub allowed_lateness_ms: i64,
+    /// How far an event time may be ahead of its record's timestamp, in milliseconds.
+    pub max_future_skew_ms: i64,
+    /// What becomes of models that are not listed.
+    pub unknown_models: UnknownModels,
+    /// With [`UnknownModels::Monitor`]: which names, as patterns with `*`.
+    pub allow: Vec<String>,
+    /// Whether columns that the reference does not have are kept by name.
+    pub report_unknown_features: bool,
+    /// Most names of unseen categories kept for a feature and pane.
+    pub unseen_cap: usize,
+    /// The listed models.
+    pub models: BTreeMap<Name, ModelSettings>,
+    /// The settings of all others, where they are monitored.
+    pub unlisted: ModelSettings,
+    /// The segment pointers of all models, in the order of [`Event::segment`].
+    pub segment_pointers: Vec<String>,
+}
+
+/// What stage 1 knows of an input partition across commits; the metadata of its committed offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SourceState {
+    /// The largest event time seen, in milliseconds since the epoch.
+    pub max_time_ms: Option<i64>,
+    /// Rows of models that are not monitored, since the partition was first read.
+    pub unrouted: u64,
+}
+
+impl SourceState {
+    /// The metadata string of a committed offset.
+    pub fn to_metadata(self) -> String {
+        serde_json::to_string(&self).expect("two numbers are always JSON")
+    }
+
+    /// What a metadata string says; nothing when it is not ours.
+    pub fn from_metadata(metadata: &str) -> SourceState {
+        serde_json::from_str(metadata).unwrap_or_default()
+    }
+
+    /// The partition's watermark: the largest event time less the allowed lateness.
+    pub fn watermark(self, allowed_lateness_ms: i64) -> Option<Time> {
+        self.max_time_ms.map(|ms| Time::from_ms(ms).plus_ms(-allowed_lateness_ms))
+    }
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Taken {
+    /// Its row is in a pane.
+    Counted,
+    /// It came after its pane's end had passed its own partition's watermark.
+    Late {
+        /// Its model.
+        model: Name,
+    },
+    /// Its model is not monitored.
+    Unrouted {
+        /// The model it named.
+        model: Name,
+    },
+    /// It goes to the dead letters.
+    Bad(BadRecord),
+}
+
+/// The next offset of a partition, with its state as of there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The partition.
+    pub source: Source,
+    /// The next offset to read.
+    pub next_offset: i64,
+    /// State to commit with it.
+    pub state: SourceState,
+}
+
+/// What a commit sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drained {
+    /// Contributions to panes, ascending by key, pane and reference.
+    pub deltas: Vec<Delta>,
+    /// How far the partitions have come, when stage 2 should hear it.
+    pub progress: Option<Progress>,
+    /// Partitions whose offset moved since the last commit.
+    pub positions: Vec<Position>,
+}
+
+impl Drained {
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.deltas.is_empty() && self.progress.is_none() && self.positions.is_empty()
+    }
+}
+
+/// Stage 1 of an instance.
+#[derive(Debug)]
+pub struct Sketcher {
+    settings: SketcherSettings,
+    segment_positions: HashMap<Name, Vec<usize>>,
+    topics: Vec<(Name, i32)>,
+    sources: Vec<InputPartition>,
+    last_source: usize,
+    routes: HashMap<Name, HashMap<Name, Vec<Route>>>,
+    buffers: HashMap<(ModelKey, Pane), Buffer>,
+    sealed: Vec<Delta>,
+    buffered_features: usize,
+    generation: u64,
+    announce: bool,
+}
+
+#[derive(Debug)]
+struct InputPartition {
+    source: Source,
+    next_offset: i64,
+    state: SourceState,
+    moved: bool,
+    idle: bool,
+    told_look: Option<i64>,
+}
+
+/// A model key seen since the last commit, with where its last row went.
+#[derive(Debug)]
+struct Route {
+    key: ModelKey,
+}
+
+impl Sketcher {
+    /// A stage 1 that owns no partition yet.
+    pub fn new(settings: SketcherSettings) -> Self {
+        let position = |pointer: &String| settings.segment_pointers.iter().position(|known| known == pointer);
+        let positions =
+            |model: &ModelSettings| model.segments.iter().filter_map(position).collect::<Vec<usize>>();
+        let segment_positions =
+            settings.models.iter().map(|(name, model)| (name.clone(), positions(model))).collect();
+        Sketcher {
+            settings,
+            segment_positions,
+            topics: Vec::new(),
+            sources: Vec::new(),
+            last_source: 0,
+            routes: HashMap::new(),
+            buffers: HashMap::new(),
+            sealed: Vec::new(),
+            buffered_features: 0,
+            generation: 0,
+            announce: false,
+        }
+    }
+
+    /// Learns the input topics and how many partitions each has.
+    pub fn set_topics(&mut self, topics: Vec<(Name, i32)>) {
+        if self.topics != topics {
+            self.topics = topics;
+            self.announce = true;
+        }
+    }
+
+    /// Takes over a partition from a committed position.
+    pub fn assign(&mut self, position: Position) {
+        let Position { source, next_offset, state } = position;
+        self.sources.retain(|known| known.source != source);
+        self.sources.push(InputPartition {
+            source,
+            next_offset,
+            state,
+            moved: false,
+            idle: false,
+            told_look: None,
+        });
+        self.sources.sort_by(|a, b| a.source.cmp(&b.source));
+        self.announce = true;
+    }
+
+    /// Lets all partitions go and forgets what was not committed.
+    pub fn clear(&mut self) {
+        self.sources.clear();
+        self.forget_rows();
+    }
+
+    /// The partitions it owns.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().map(|known| &known.source)
+    }
+
+    /// Says whether a partition is idle. A claim is told to stage 2 with each call, so that it is
+    /// renewed; taking it back is told once.
+    pub fn set_idle(&mut self, source: &Source, idle: bool) {
+        if let Some(known) = self.sources.iter_mut().find(|known| known.source == *source) {
+            self.announce |= idle || known.idle;
+            known.idle = idle;
+        }
+    }
+
+    /// Accumulators that wait to be drained: commit early when there are too many.
+    pub fn buffered_features(&self) -> usize {
+        self.buffered_features
+    }
+
+    /// Takes one record: decoded, or why it could not be. Records of partitions that are not
+    /// assigned, and offsets that were taken before, are a mistake of the caller.
+    pub fn take(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        record_time: Option<Time>,
+        decoded: Result<Event<'_>, BadRecord>,
+        references: &References,
+    ) -> Taken {
+        let at = self.source_of(topic, partition);
+        let known = &mut self.sources[at];
+        assert!(offset >= known.next_offset, "offset {offset} of {topic}/{partition} was taken before");
+        known.next_offset = offset + 1;
+        known.moved = true;
+        known.idle = false;
+        match decoded.and_then(|event| believe(event, record_time, self.settings.max_future_skew_ms)) {
+            Ok(event) => self.take_event(at, offset, &event, references),
+            Err(bad) => Taken::Bad(bad),
+        }
+    }
+
+    /// Everything since the last commit. Stage 2 hears of progress when a watermark passed the end
+    /// of a look, a claim is due, or ownership or the set of partitions changed.
+    pub fn drain(&mut self) -> Drained {
+        for ((key, pane), buffer) in std::mem::take(&mut self.buffers) {
+            self.sealed.push(buffer.seal(key, pane));
+        }
+        let mut deltas = std::mem::take(&mut self.sealed);
+        deltas.sort_by(|a, b| (&a.key, a.pane, &a.reference).cmp(&(&b.key, b.pane, &b.reference)));
+        self.forget_rows();
+
+        let (grid, lateness) = (self.settings.grid, self.settings.allowed_lateness_ms);
+        let mut due = std::mem::take(&mut self.announce);
+        for known in &mut self.sources {
+            let look = known.state.watermark(lateness).map(|watermark| grid.look_of(watermark));
+            due |= look != known.told_look;
+            known.told_look = look;
+        }
+        let positions =
+            self.sources.iter().filter(|known| known.moved).map(InputPartition::position).collect();
+        self.sources.iter_mut().for_each(|known| known.moved = false);
+        let progress = due.then(|| Progress {
+            topics: self.topics.clone(),
+            partitions: self.sources.iter().map(|known| known.progress(lateness)).collect(),
+        });
+        Drained { deltas, progress, positions }
+    }
+
+    /// All partitions with their positions, committed or not.
+    pub fn positions(&self) -> Vec<Position> {
+        self.sources.iter().map(InputPartition::position).collect()
+    }
+
+    fn forget_rows(&mut self) {
+        self.buffers.clear();
+        self.sealed.clear();
+        self.routes.clear();
+        self.buffered_features = 0;
+    }
+
+    fn source_of(&mut self, topic: &str, partition: i32) -> usize {
+        let is = |known: &InputPartition| known.source.1 == partition && *known.source.0 == *topic;
+        if !self.sources.get(self.last_source).is_some_and(is) {
+            let found = self.sources.iter().position(is);
+            self.last_source = found.expect("a record of a partition that is assigned");
+        }
+        self.last_source
+    }
+
+    fn take_event(&mut self, at: usize, offset: i64, event: &Event<'_>, references: &References) -> Taken {
+        let known = &mut self.sources[at];
+        let before = known.state.watermark(self.settings.allowed_lateness_ms);
+        known.state.max_time_ms = known.state.max_time_ms.max(Some(event.time.ms()));
+        match self.route(event) {
+            Routed::Unknown => {
+                self.sources[at].state.unrouted += 1;
+                Taken::Unrouted { model: event.model.as_ref().into() }
+            }
+            Routed::Refused => Taken::Bad(BadRecord {
+                reason: BadReason::UnknownModel,
+                message: "the event's model is not monitored".into(),
+            }),
+            Routed::To(key) => {
+                let grid = self.settings.grid;
+                let pane = grid.pane_of(event.time);
+                let late_in =
+                    before.filter(|watermark| grid.end(pane) <= *watermark).map(|w| grid.pane_of(w));
+                let source = self.sources[at].source.clone();
+                let buffer = self.buffer(&key, late_in.unwrap_or(pane), references);
+                if late_in.is_some() {
+                    buffer.data.flow.late += 1;
+                    return Taken::Late { model: key.model };
+                }
+                buffer.push(event);
+                OffsetRange::widen_in(&mut buffer.data.offsets, &source, OffsetRange::of(offset));
+                Taken::Counted
+            }
+        }
+    }
+
+    fn route(&mut self, event: &Event<'_>) -> Routed {
+        let model = event.model.as_ref();
+        if !self.settings.models.contains_key(model) {
+            match self.settings.unknown_models {
+                UnknownModels::Monitor if self.settings.allow.iter().any(|p| matches(p, model)) => {}
+                UnknownModels::DeadLetter => return Routed::Refused,
+                UnknownModels::Monitor | UnknownModels::Count => return Routed::Unknown,
+            }
+        }
+        let wanted = self.segment_positions.get(model).map(Vec::as_slice).unwrap_or_default();
+        let same = |route: &&Route| {
+            let values = route.key.segment.iter().zip(wanted);
+            values.into_iter().all(|(value, at)| event.segment.get(*at).is_some_and(|v| **v == **value))
+        };
+        let versions = self.routes.get(model).and_then(|versions| versions.get(event.version.as_ref()));
+        if let Some(route) = versions.into_iter().flatten().find(same) {
+            return Routed::To(route.key.clone());
+        }
+        let value = |at: &usize| event.segment.get(*at).map_or_else(|| "".into(), |v| Name::from(v.as_ref()));
+        let segment = wanted.iter().map(value).collect();
+        let key = ModelKey { model: model.into(), version: event.version.as_ref().into(), segment };
+        let versions = self.routes.entry(key.model.clone()).or_default();
+        versions.entry(key.version.clone()).or_default().push(Route { key: key.clone() });
+        Routed::To(key)
+    }
+
+    /// The buffer of a pane, by the reference that holds for it now.
+    fn buffer(&mut self, key: &ModelKey, pane: Pane, references: &References) -> &mut Buffer {
+        if self.generation != references.generation() {
+            // A reference came since: rows counted by another one go as a delta of their own.
+            self.generation = references.generation();
+            for ((key, pane), buffer) in std::mem::take(&mut self.buffers) {
+                self.sealed.push(buffer.seal(key, pane));
+            }
+        }
+        let slot = (key.clone(), pane);
+        if !self.buffers.contains_key(&slot) {
+            let model = self.settings.models.get(&key.model).unwrap_or(&self.settings.unlisted);
+            let start = self.settings.grid.start(pane);
+            let held = references.resolve(&key.model, &key.version, start, model.inherits());
+            let buffer = Buffer::new(held.map(|held| held.profile), &self.settings);
+            self.buffered_features += buffer.features.len() + 1;
+            self.buffers.insert(slot.clone(), buffer);
+        }
+        self.buffers.get_mut(&slot).expect("it was put there")
+    }
+}
+
+enum Routed {
+    To(ModelKey),
+    Unknown,
+    Refused,
+}
+
+impl InputPartition {
+    fn position(&self) -> Position {
+        Position { source: self.source.clone(), next_offset: self.next_offset, state: self.state }
+    }
+
+    fn progress(&self, lateness_ms: i64) -> PartitionProgress {
+        PartitionProgress {
+            topic: self.source.0.clone(),
+            partition: self.source.1,
+            watermark: self.state.watermark(lateness_ms),
+            next_offset: self.next_offset,
+            idle: self.idle,
+        }
+    }
+}
+
+/// Refuses an event time that is further ahead of its record's timestamp than is believed.
+fn believe<'a>(event: Event<'a>, record_time: Option<Time>, skew_ms: i64) -> Result<Event<'a>, BadRecord> {
+    match record_time {
+        Some(record_time) if event.time.since_ms(record_time) > skew_ms => Err(BadRecord {
+            reason: BadReason::FutureTime,
+            message: format!(
+                "event time {} is more than max_future_skew ({skew_ms} ms) after the record's timestamp {record_time}",
+                event.time
+            ),
+        }),
+        _ => Ok(event),
+    }
+}
+
+/// Whether `name` fits `pattern`, where `*` stands for any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut tail) = name.strip_prefix(start) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        match tail.find(part) {
+            Some(at) => tail = &tail[at + part.len()..],
+            None => return false,
+        }
+    }
+    tail.len() >= end.len() && tail.ends_with(end)
+}
+
+/// Rows of one pane of a model key, by one reference, since the last commit.
+#[derive(Debug)]
+struct Buffer {
+    profile: Option<Arc<Profile>>,
+    report_unknown: bool,
+    data: PaneData,
+    features: Vec<FeatureBuffer>,
+    /// Where the columns of the last event went, by their place in it: events of a stream are alike.
+    layout: Vec<(Name, Option<usize>)>,
+}
+
+#[derive(Debug)]
+struct FeatureBuffer {
+    accumulator: Accumulator,
+    /// Rows up to the last one that had this feature; a column named twice counts once.
+    last_row: u64,
+    pushed: u64,
+}
+
+impl Buffer {
+    fn new(profile: Option<Arc<Profile>>, settings: &SketcherSettings) -> Self {
+        let of = |feature: &crate::reference::FeatureProfile| FeatureBuffer {
+            accumulator: Accumulator::new(feature.kind, feature.basis.clone(), settings.unseen_cap),
+            last_row: 0,
+            pushed: 0,
+        };
+        let features = profile.iter().flat_map(|profile| profile.features()).map(of).collect();
+        let (data, report_unknown) = (PaneData::default(), settings.report_unknown_features);
+        Buffer { profile, report_unknown, data, features, layout: Vec::new() }
+    }
+
+    fn push(&mut self, event: &Event<'_>) {
+        self.data.flow.events += 1;
+        let Some(profile) = &self.profile else { return };
+        let row = self.data.flow.events;
+        for (at, (name, value)) in event.columns.iter().enumerate() {
+            let place = match self.layout.get(at) {
+                Some((known, place)) if **known == **name => *place,
+                _ => {
+                    let place = profile.position(name);
+                    self.layout.truncate(at);
+                    self.layout.push((name.as_ref().into(), place));
+                    place
+                }
+            };
+            match place {
+                Some(place) => self.features[place].push(value, row),
+                None if self.report_unknown => self.data.unknown.add(name, 1),
+                None => {}
+            }
+        }
+    }
+
+    fn seal(self, key: ModelKey, pane: Pane) -> Delta {
+        let mut data = self.data;
+        let rows = data.flow.events;
+        data.features = self.features.into_iter().map(|feature| feature.finish(rows)).collect();
+        Delta { key, pane, reference: self.profile.map(|profile| profile.id().clone()), data }
+    }
+}
+
+impl FeatureBuffer {
+    fn push(&mut self, value: &Value<'_>, row: u64) {
+        if self.last_row != row {
+            self.last_row = row;
+            self.pushed += 1;
+            self.accumulator.push(value);
+        }
+    }
+
+    fn finish(mut self, rows: u64) -> crate::sketch::FeatureSketch {
+        self.accumulator.push_missing(rows - self.pushed);
+        self.accumulator.finish()
+    }
+}
