@@ -1,0 +1,156 @@
+//! Incidents: raised by k of n windows, cleared by k of n, one identity from opening to closing.
+//!
+//! A [`Track`] follows one category of fault of one feature of a model key. Exceedances before a
+//! clear never count again. Windows that could not be judged neither raise nor clear.
+
+use super::ids::incident_id;
+use super::record::{Category, ResolveReason, Scope};
+use super::settings::PolicySettings;
+use super::verdict::Finding;
+use crate::words::{ModelKey, Name, Severity, Time};
+use serde::{Deserialize, Serialize};
+
+/// An open incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its id.
+    pub id: String,
+    /// End of the window that opened it.
+    pub opened_at: Time,
+    /// Since when the data have probably been different.
+    pub onset_estimate: Time,
+    /// The worst it has been.
+    pub severity: Severity,
+    /// End of the last window that judged it.
+    pub last_judged: Time,
+    /// How many of its events were published.
+    pub steps: u32,
+    /// The severity that its last published event told.
+    pub told: Severity,
+    /// The id of its last published event.
+    pub last_event_id: Option<String>,
+    /// The incident of the whole model that speaks for it.
+    pub parent_id: Option<String>,
+}
+
+/// What happened to a track in a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing, with no incident or one that goes on.
+    None,
+    /// An incident opened.
+    Opened,
+    /// The open incident became worse.
+    Worsened,
+    /// This incident closed.
+    Closed(Incident, ResolveReason),
+}
+
+/// One category of fault of one feature of a model key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Track {
+    /// Ends of the last `raise.n` judged windows, oldest first, and whether they exceeded.
+    recent: Vec<(Time, bool)>,
+    /// Whether the last `clear.n` judged windows of the incident were clear, oldest first.
+    clears: Vec<bool>,
+    /// Until when a new incident is not told.
+    pub quiet_until: Option<Time>,
+    /// The open incident.
+    pub incident: Option<Incident>,
+}
+
+impl Track {
+    /// Whether forgetting it at `now` would change nothing.
+    pub fn is_trivial(&self, now: Time) -> bool {
+        self.incident.is_none()
+            && !self.recent.iter().any(|(_, exceeded)| *exceeded)
+            && self.quiet_until.is_none_or(|until| until <= now)
+    }
+
+    /// Takes the finding of the window `start..end`; `None` when it could not be judged.
+    #[expect(clippy::too_many_arguments, reason = "the parts of an incident's identity, and the window")]
+    pub fn step(
+        &mut self,
+        app: &str,
+        key: &ModelKey,
+        feature: &Name,
+        category: Category,
+        policy: &PolicySettings,
+        (start, end): (Time, Time),
+        finding: Option<&Finding>,
+    ) -> Change {
+        let Some(finding) = finding else {
+            let stale = |incident: &mut Incident| end.since_ms(incident.last_judged) >= policy.stale_after_ms;
+            return match self.incident.take_if(stale) {
+                Some(incident) => self.close(incident, ResolveReason::Stale),
+                None => Change::None,
+            };
+        };
+        let exceeded = finding.severity > Severity::Ok;
+        if let Some(incident) = &mut self.incident {
+            incident.last_judged = end;
+            keep_last(&mut self.clears, finding.is_clear, policy.clear.n);
+            if self.clears.iter().filter(|clear| **clear).count() >= policy.clear.k as usize
+                && let Some(incident) = self.incident.take()
+            {
+                return self.close(incident, ResolveReason::Recovered);
+            }
+            return self.worsen(finding.severity);
+        }
+        keep_last(&mut self.recent, (end, exceeded), policy.raise.n);
+        if !exceeded || !self.is_raised(policy, end.since_ms(start)) {
+            return Change::None;
+        }
+        self.clears.clear();
+        self.incident = Some(Incident {
+            id: incident_id(app, key, Scope::Feature, Some(feature), category, end),
+            opened_at: end,
+            onset_estimate: start,
+            severity: finding.severity,
+            last_judged: end,
+            steps: 0,
+            told: Severity::Ok,
+            last_event_id: None,
+            parent_id: None,
+        });
+        Change::Opened
+    }
+
+    /// Closes the open incident from outside.
+    pub fn resolve(&mut self, reason: ResolveReason) -> Change {
+        match self.incident.take() {
+            Some(incident) => self.close(incident, reason),
+            None => Change::None,
+        }
+    }
+
+    fn worsen(&mut self, severity: Severity) -> Change {
+        match &mut self.incident {
+            Some(incident) if severity > incident.severity => {
+                incident.severity = severity;
+                Change::Worsened
+            }
+            _ => Change::None,
+        }
+    }
+
+    fn close(&mut self, incident: Incident, reason: ResolveReason) -> Change {
+        self.recent.clear();
+        self.clears.clear();
+        Change::Closed(incident, reason)
+    }
+
+    fn is_raised(&self, policy: &PolicySettings, size_ms: i64) -> bool {
+        let hits: Vec<Time> =
+            self.recent.iter().filter(|(_, exceeded)| *exceeded).map(|(end, _)| *end).collect();
+        let (Some(first), Some(last)) = (hits.first(), hits.last()) else { return false };
+        let spread = last.since_ms(*first) as f64 / size_ms.max(1) as f64;
+        hits.len() >= policy.raise.k as usize && spread >= policy.raise.min_spread
+    }
+}
+
+fn keep_last<T>(recent: &mut Vec<T>, value: T, most: u32) {
+    recent.push(value);
+    let beyond = recent.len().saturating_sub(most as usize);
+    recent.drain(..beyond);
+}

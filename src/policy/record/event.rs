@@ -1,0 +1,247 @@
+//! Drift events.
+
+use super::{Suffix, Summaries, Tests, WindowInfo};
+use crate::measure::{BinShare, Measures};
+use crate::reference::{Origin, ReferenceId};
+use crate::words::{Kind, Name, Question, Role, Severity, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What an incident is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// One feature.
+    Feature,
+    /// The model as a whole.
+    Model,
+}
+
+/// What kind of fault an incident is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// The values have moved: shape, or categories that were never seen.
+    Distribution,
+    /// Missing or invalid values.
+    Quality,
+    /// A retraining trigger's life.
+    Retraining,
+}
+
+impl Category {
+    /// The category that a question's answer belongs to.
+    pub fn of(question: Question) -> Category {
+        match question {
+            Question::Shape | Question::Unseen => Category::Distribution,
+            Question::Missing => Category::Quality,
+        }
+    }
+}
+
+/// What happened to an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transition {
+    /// It opened.
+    Detected,
+    /// It became worse.
+    Escalated,
+    /// It closed.
+    Resolved,
+    /// A trigger ran out of time.
+    Expired,
+}
+
+/// Why an incident closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolveReason {
+    /// Enough windows were ok.
+    Recovered,
+    /// No window could be judged for long.
+    Stale,
+    /// The whole model went quiet.
+    Silent,
+    /// Another reference came into force.
+    NewReference,
+    /// The version went quiet.
+    VersionRetired,
+    /// The windows are cut differently now.
+    ConfigChanged,
+    /// The reference no longer has the feature.
+    FeatureRemoved,
+}
+
+/// The incident that an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentInfo {
+    /// Its id.
+    pub id: String,
+    /// When it opened.
+    pub opened_at: Time,
+    /// Since when the data have probably been different.
+    pub onset_estimate: Time,
+    /// The number of this published event of the incident, from 1.
+    pub sequence: u32,
+    /// When it closed.
+    pub closed_at: Option<Time>,
+    /// The incident of the whole model that it is part of.
+    pub parent_id: Option<String>,
+}
+
+/// The reference that a window was measured against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceInfo {
+    /// Its id.
+    pub id: ReferenceId,
+    /// Its rows.
+    pub rows: u64,
+    /// Since when it holds.
+    pub effective_from: Time,
+    /// Whether it is another version's.
+    pub inherited: bool,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// The model as a whole when an event was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ModelStateInfo {
+    /// See [`WindowReport::drift_share`].
+    pub drift_share: Option<f64>,
+    /// Features at drift or worse.
+    pub drifted: u32,
+    /// Features that could be judged.
+    pub judgeable: u32,
+    /// Features that could not.
+    pub insufficient: u32,
+    /// Incidents that are open.
+    pub open_incidents: u32,
+}
+
+/// One of the features that an event of the whole model stands for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureBrief {
+    /// The feature.
+    pub feature: Name,
+    /// What kind of fault.
+    pub category: Category,
+    /// How bad.
+    pub severity: Severity,
+    /// Its own incident.
+    pub incident_id: String,
+    /// Its psi, where measured.
+    pub psi: Option<f64>,
+}
+
+/// Events that the hourly limit kept back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// How many.
+    pub count: u64,
+    /// Since when.
+    pub since: Time,
+}
+
+/// The state of a trigger, in an event of its life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerInfo {
+    /// Its id.
+    pub id: String,
+    /// What it has become.
+    pub state: String,
+    /// How it ended.
+    pub outcome: Option<String>,
+    /// The run that it started.
+    pub run_url: Option<String>,
+}
+
+/// A change of verdict that the policy lets through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftEvent {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Always `drift_event`.
+    pub r#type: String,
+    /// Its id.
+    pub id: String,
+    /// The deployment.
+    pub application_id: String,
+    /// What happened.
+    pub transition: Transition,
+    /// Why it closed; null unless resolved.
+    pub reason: Option<ResolveReason>,
+    /// Whether the sequential test decided it.
+    pub early: bool,
+    /// The window's end.
+    pub decided_at: Time,
+    /// The trigger whose life it tells; null in all others.
+    pub trigger: Option<TriggerInfo>,
+    /// The model.
+    pub model: Name,
+    /// The version.
+    pub version: Name,
+    /// The segment.
+    pub segment: Vec<Name>,
+    /// A feature's or the whole model's.
+    pub scope: Scope,
+    /// What kind of fault.
+    pub category: Category,
+    /// The feature; null for the whole model.
+    pub feature: Option<Name>,
+    /// Its role.
+    pub role: Option<Role>,
+    /// Its kind.
+    pub kind: Option<Kind>,
+    /// The incident's peak so far.
+    pub severity: Severity,
+    /// The peak before.
+    pub previous_severity: Severity,
+    /// The incident.
+    pub incident: IncidentInfo,
+    /// The window; null in events of a trigger's life.
+    pub window: Option<WindowInfo>,
+    /// Rows with a valid value; null for the whole model.
+    pub rows: Option<u64>,
+    /// Rows where the feature was missing.
+    pub missing: Option<u64>,
+    /// Rows where it was invalid.
+    pub invalid: Option<u64>,
+    /// The reference.
+    pub reference: Option<ReferenceInfo>,
+    /// The questions that decided.
+    pub decided_by: Vec<Question>,
+    /// The part of the window that shows the change most; null: the whole.
+    pub suffix: Option<Suffix>,
+    /// The tests.
+    pub tests: Option<Tests>,
+    /// The measures.
+    pub measures: Option<Measures>,
+    /// Both sides summarized.
+    pub summary: Option<Summaries>,
+    /// The bins that moved most.
+    pub top_bins: Vec<BinShare>,
+    /// The model as a whole.
+    pub model_state: Option<ModelStateInfo>,
+    /// The worst features, in an event of the whole model.
+    pub features: Vec<FeatureBrief>,
+    /// How many features the event stands for.
+    pub features_total: u32,
+    /// Events that the hourly limit kept back since the last one.
+    pub suppressed: Option<Suppressed>,
+    /// Whether it was published after a mute.
+    pub muted: bool,
+    /// One sentence for a person.
+    pub explanation: String,
+    /// The configuration that decided.
+    pub config_id: String,
+    /// Who is responsible.
+    pub owner: Option<String>,
+    /// What to do.
+    pub runbook_url: Option<String>,
+    /// The operator's own.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it is a test.
+    pub test: bool,
+}

@@ -1,0 +1,21 @@
+//! The records that leave driftline: window reports, drift events, retraining triggers.
+//!
+//! Their fields are a contract: every field is there, and what is not there is null. The schemas in
+//! `schemas/` say the same; a test holds the two together.
+
+mod event;
+mod report;
+mod trigger;
+
+pub use event::{
+    Category, DriftEvent, FeatureBrief, IncidentInfo, ModelStateInfo, ReferenceInfo, ResolveReason, Scope,
+    Suppressed, Transition, TriggerInfo,
+};
+pub use report::{Chunk, FeatureReport, Suffix, Summaries, TestReport, Tests, WindowInfo, WindowReport, WindowState};
+pub use trigger::{
+    Cause, DataFilter, DataQuality, OffsetsInfo, RetrainingTrigger, RowRange, TriggerBudget, TriggerData,
+    TriggerReason, TriggerReference,
+};
+
+/// Version of the form of the records in this file.
+pub const SCHEMA_VERSION: u32 = 1;

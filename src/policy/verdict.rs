@@ -1,0 +1,185 @@
+//! From p-values and sizes to verdicts.
+//!
+//! A verdict needs significance (the certain p-value at or under the level) **and** size: so a
+//! million rows don't make a trifle an alarm, nor fifty a fluke. The level is not a taste but what
+//! the model's false-alarm budget leaves for each question.
+
+use super::record::{Category, TestReport, Tests};
+use super::settings::{Budget, Levels, Thresholds};
+use crate::measure::{Comparison, Sizes, Tested};
+use crate::words::{Question, Severity, Verdict};
+
+/// The level of each question judged at a window's end: `raise_k · (false_events / 2) · slide /
+/// (per · questions)`. Half of the budget is the sequential test's, whether it is on or not, so that
+/// turning it on changes no level.
+pub fn level(budget: Budget, raise_k: u32, slide_ms: i64, questions: u64) -> f64 {
+    let windows = budget.per_ms as f64 / slide_ms as f64;
+    (f64::from(raise_k) * budget.false_events / 2.0 / (windows * questions.max(1) as f64)).min(1.0)
+}
+
+/// What was found of one category of fault in a feature.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// How bad: [`Severity::Ok`] when it is not significant or too small.
+    pub severity: Severity,
+    /// Whether it would be ok with the thresholds of clearing too.
+    pub is_clear: bool,
+    /// The questions that make the severity.
+    pub decided_by: Vec<Question>,
+}
+
+/// What a window says of a feature.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The worst of its findings, or why there are none.
+    pub verdict: Verdict,
+    /// Values and shape; `None` when it could not be judged.
+    pub distribution: Option<Finding>,
+    /// Missing and invalid values; `None` when it could not be judged.
+    pub quality: Option<Finding>,
+    /// The tests, for reports.
+    pub tests: Tests,
+}
+
+impl Judgement {
+    /// The finding of `category`.
+    pub fn finding(&self, category: Category) -> Option<&Finding> {
+        match category {
+            Category::Distribution => self.distribution.as_ref(),
+            Category::Quality => self.quality.as_ref(),
+            Category::Retraining => None,
+        }
+    }
+}
+
+/// The questions of `comparison` that can be judged with at least `min_rows` rows, with their tests.
+pub fn judgeable(
+    comparison: &Comparison,
+    all_rows: u64,
+    min_rows: u64,
+) -> impl Iterator<Item = (Question, &Tested)> {
+    Question::ALL.into_iter().filter_map(move |question| {
+        let rows = if question == Question::Missing { all_rows } else { comparison.rows };
+        comparison.answer(question).tested().filter(|_| rows >= min_rows).map(|tested| (question, tested))
+    })
+}
+
+/// Judges a feature of a window of `all_rows` rows at `level`. A category clears when it is ok with
+/// the thresholds times `clear_factor`.
+pub fn judge(
+    comparison: &Comparison,
+    all_rows: u64,
+    min_rows: u64,
+    level: f64,
+    thresholds: &Thresholds,
+    clear_factor: f64,
+) -> Judgement {
+    let mut judgement =
+        Judgement { verdict: Verdict::Insufficient, distribution: None, quality: None, tests: Tests::default() };
+    for (question, tested) in judgeable(comparison, all_rows, min_rows) {
+        let Tested { p_value, p_certain, sizes } = *tested;
+        *judgement.tests.slot(question) =
+            Some(TestReport { p_value: Some(p_value), p_certain: Some(p_certain), level, suffix: None });
+        let is_significant = p_certain <= level;
+        let severity = if is_significant { severity(&sizes, thresholds, 1.0) } else { Severity::Ok };
+        let is_clear = !is_significant || self::severity(&sizes, thresholds, clear_factor) == Severity::Ok;
+        let slot = match Category::of(question) {
+            Category::Quality => &mut judgement.quality,
+            _ => &mut judgement.distribution,
+        };
+        let finding = slot.get_or_insert(Finding { severity: Severity::Ok, is_clear: true, decided_by: vec![] });
+        finding.severity = finding.severity.max(severity);
+        finding.is_clear &= is_clear;
+        if severity > Severity::Ok {
+            finding.decided_by.push(question);
+        }
+    }
+    let findings = [&judgement.distribution, &judgement.quality];
+    if let Some(worst) = findings.into_iter().flatten().map(|finding| finding.severity).max() {
+        judgement.verdict = worst.into();
+    }
+    judgement
+}
+
+/// The highest severity that a size reaches with `thresholds` times `factor`.
+pub fn severity(sizes: &Sizes, thresholds: &Thresholds, factor: f64) -> Severity {
+    let of = |size: Option<f64>, levels: &Levels| size.map_or(Severity::Ok, |size| levels.reached(size.abs(), factor));
+    of(sizes.psi, &thresholds.psi).max(of(sizes.ks, &thresholds.ks)).max(of(sizes.share, &thresholds.share))
+}
+
+impl Levels {
+    /// The severity that `size` reaches with these levels times `factor`.
+    pub fn reached(&self, size: f64, factor: f64) -> Severity {
+        match size {
+            size if size >= self.critical * factor => Severity::Critical,
+            size if size >= self.drift * factor => Severity::Drift,
+            size if size >= self.warning * factor => Severity::Warning,
+            _ => Severity::Ok,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{Answer, Measures, Untestable};
+
+    const THRESHOLDS: Thresholds = Thresholds {
+        psi: Levels { warning: 0.04, drift: 0.1, critical: 0.25 },
+        ks: Levels { warning: 0.08, drift: 0.125, critical: 0.2 },
+        share: Levels { warning: 0.02, drift: 0.1, critical: 0.5 },
+    };
+
+    fn comparison(p_certain: f64, ks: f64, missing: f64) -> Comparison {
+        let sizes = Sizes { ks: Some(ks), ..Sizes::default() };
+        let share = Sizes { share: Some(missing), ..Sizes::default() };
+        Comparison {
+            rows: 1000,
+            reference_rows: 1000,
+            measures: Measures::default(),
+            shape: Answer::Tested(Tested { p_value: p_certain, p_certain, sizes }),
+            missing: Answer::Tested(Tested { p_value: 1e-9, p_certain: 1e-9, sizes: share }),
+            unseen: Answer::Untestable(Untestable::NotApplicable("numbers are not categories")),
+        }
+    }
+
+    fn verdict(comparison: &Comparison) -> Judgement {
+        judge(comparison, 1000, 500, 1e-4, &THRESHOLDS, 0.8)
+    }
+
+    #[test]
+    fn a_verdict_needs_significance_and_size() {
+        assert_eq!(verdict(&comparison(1e-3, 0.5, 0.0)).verdict, Verdict::Ok);
+        assert_eq!(verdict(&comparison(1e-9, 0.07, 0.0)).verdict, Verdict::Ok);
+        assert_eq!(verdict(&comparison(1e-9, 0.08, 0.0)).verdict, Verdict::Warning);
+        assert_eq!(verdict(&comparison(1e-9, 0.13, 0.0)).verdict, Verdict::Drift);
+        assert_eq!(verdict(&comparison(1e-9, 0.2, 0.0)).verdict, Verdict::Critical);
+    }
+
+    #[test]
+    fn missing_is_a_finding_of_its_own_category_and_a_fall_counts_like_a_rise() {
+        let judgement = verdict(&comparison(1.0, 0.0, -0.15));
+        assert_eq!(judgement.verdict, Verdict::Drift);
+        assert_eq!(judgement.distribution.unwrap().severity, Severity::Ok);
+        assert_eq!(judgement.quality.unwrap().decided_by, [Question::Missing]);
+    }
+
+    #[test]
+    fn it_clears_only_below_the_factor() {
+        assert!(!verdict(&comparison(1e-9, 0.07, 0.0)).distribution.unwrap().is_clear);
+        assert!(verdict(&comparison(1e-9, 0.06, 0.0)).distribution.unwrap().is_clear);
+    }
+
+    #[test]
+    fn too_few_rows_are_not_judged() {
+        let judgement = judge(&comparison(1e-9, 0.5, 0.9), 400, 1001, 1e-4, &THRESHOLDS, 0.8);
+        assert_eq!(judgement.verdict, Verdict::Insufficient);
+    }
+
+    #[test]
+    fn the_levels_of_all_windows_in_the_budgets_time_add_up_to_half_of_it() {
+        let (hour, month) = (3_600_000, 30 * 24 * 3_600_000);
+        let level = level(Budget { false_events: 1.0, per_ms: month }, 1, hour, 75);
+        assert!((level * 75.0 * 720.0 - 0.5).abs() < 1e-12);
+    }
+}
