@@ -1,12 +1,24 @@
 //! From verdicts to incidents, drift events and retraining triggers.
+//!
+//! [`judge`] says what a window means, an [`IncidentBook`] follows it over time and tells its changes,
+//! a [`RetrainState`] asks for retraining. All of it is a function of integer counts and window
+//! ends: no clock, and nothing that a digest estimates, decides.
 
+mod book;
+mod explain;
 mod ids;
 mod incident;
 pub mod record;
+mod retrain;
 mod settings;
 mod verdict;
 
+pub use book::{BookRecord, HourlyLimit, IncidentBook, JudgedFeature, Step};
+pub use ids::report_id;
+pub use incident::{Incident, Track};
+pub use retrain::{DataIndex, Decision, Due, RetrainState};
 pub use settings::{
     BlockOn, Budget, Clear, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings, OnMissingReference,
     PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Thresholds,
 };
+pub use verdict::{Finding, Judgement, judge, judgeable, level, severity};

@@ -74,8 +74,12 @@ pub fn judge(
     thresholds: &Thresholds,
     clear_factor: f64,
 ) -> Judgement {
-    let mut judgement =
-        Judgement { verdict: Verdict::Insufficient, distribution: None, quality: None, tests: Tests::default() };
+    let mut judgement = Judgement {
+        verdict: Verdict::Insufficient,
+        distribution: None,
+        quality: None,
+        tests: Tests::default(),
+    };
     for (question, tested) in judgeable(comparison, all_rows, min_rows) {
         let Tested { p_value, p_certain, sizes } = *tested;
         *judgement.tests.slot(question) =
@@ -87,7 +91,8 @@ pub fn judge(
             Category::Quality => &mut judgement.quality,
             _ => &mut judgement.distribution,
         };
-        let finding = slot.get_or_insert(Finding { severity: Severity::Ok, is_clear: true, decided_by: vec![] });
+        let finding =
+            slot.get_or_insert(Finding { severity: Severity::Ok, is_clear: true, decided_by: vec![] });
         finding.severity = finding.severity.max(severity);
         finding.is_clear &= is_clear;
         if severity > Severity::Ok {
@@ -103,7 +108,9 @@ pub fn judge(
 
 /// The highest severity that a size reaches with `thresholds` times `factor`.
 pub fn severity(sizes: &Sizes, thresholds: &Thresholds, factor: f64) -> Severity {
-    let of = |size: Option<f64>, levels: &Levels| size.map_or(Severity::Ok, |size| levels.reached(size.abs(), factor));
+    let of = |size: Option<f64>, levels: &Levels| {
+        size.map_or(Severity::Ok, |size| levels.reached(size.abs(), factor))
+    };
     of(sizes.psi, &thresholds.psi).max(of(sizes.ks, &thresholds.ks)).max(of(sizes.share, &thresholds.share))
 }
 

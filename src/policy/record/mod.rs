@@ -11,7 +11,9 @@ pub use event::{
     Category, DriftEvent, FeatureBrief, IncidentInfo, ModelStateInfo, ReferenceInfo, ResolveReason, Scope,
     Suppressed, Transition, TriggerInfo,
 };
-pub use report::{Chunk, FeatureReport, Suffix, Summaries, TestReport, Tests, WindowInfo, WindowReport, WindowState};
+pub use report::{
+    Chunk, FeatureReport, Suffix, Summaries, TestReport, Tests, WindowInfo, WindowReport, WindowState,
+};
 pub use trigger::{
     Cause, DataFilter, DataQuality, OffsetsInfo, RetrainingTrigger, RowRange, TriggerBudget, TriggerData,
     TriggerReason, TriggerReference,

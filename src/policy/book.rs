@@ -1,0 +1,436 @@
+//! The incidents of a model key, and which of their changes are published.
+//!
+//! One fault is one message: when more features than `max_feature_events` change at once, one event
+//! of the whole model speaks for them, and they are silent while it is open unless one becomes
+//! critical. What is under the least severity, cooled down or over the hourly limit is tracked but
+//! not told; it is told later, as detected, if it is still open when nothing keeps it back.
+
+use super::explain;
+use super::ids::{event_id, incident_id};
+use super::incident::{Change, Incident, Track};
+use super::record::{
+    Category, DriftEvent, FeatureBrief, FeatureReport, IncidentInfo, ModelStateInfo, ReferenceInfo,
+    ResolveReason, SCHEMA_VERSION, Scope, Suppressed, Transition, WindowInfo,
+};
+use super::settings::{Mode, ModelSettings};
+use super::verdict::Judgement;
+use crate::words::{ModelKey, Name, Severity, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Features named in an event of the whole model.
+const FEATURES_NAMED: usize = 10;
+const HOUR_MS: i64 = 3_600_000;
+
+/// What all events of a step have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// The deployment.
+    pub app: &'a str,
+    /// Model, version and segment.
+    pub key: &'a ModelKey,
+    /// The model's settings.
+    pub settings: &'a ModelSettings,
+    /// Their id.
+    pub config_id: &'a str,
+    /// The window.
+    pub window: WindowInfo,
+    /// The reference.
+    pub reference: &'a ReferenceInfo,
+    /// The model as a whole; its open incidents are filled in here.
+    pub model_state: ModelStateInfo,
+}
+
+/// A feature with what the window says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedFeature {
+    /// The feature's report.
+    pub report: FeatureReport,
+    /// The judgement behind it.
+    pub judgement: Judgement,
+}
+
+/// A model's events in the hour of `decided_at`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HourlyLimit {
+    hour: i64,
+    published: u32,
+    suppressed: Option<(u64, Time)>,
+}
+
+impl HourlyLimit {
+    /// Whether one more event may be published at `now`; counts it either way.
+    fn admit(&mut self, now: Time, most: u32, always: bool) -> bool {
+        let hour = now.ms().div_euclid(HOUR_MS);
+        if self.hour != hour {
+            (self.hour, self.published) = (hour, 0);
+        }
+        let admitted = always || self.published < most;
+        if admitted {
+            self.published += 1;
+        } else {
+            let (count, since) = self.suppressed.unwrap_or((0, now));
+            self.suppressed = Some((count + 1, since));
+        }
+        admitted
+    }
+
+    fn take_suppressed(&mut self) -> Option<Suppressed> {
+        self.suppressed.take().map(|(count, since)| Suppressed { count, since })
+    }
+}
+
+/// An incident of the whole model, which speaks for several features.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Parent {
+    incident: Incident,
+    category: Category,
+    children: BTreeSet<(Name, Category)>,
+    total: u32,
+}
+
+/// All incidents of a model key. State: it is kept in the changelog.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IncidentBook {
+    tracks: BTreeMap<(Name, Category), Track>,
+    parents: Vec<Parent>,
+}
+
+/// An [`IncidentBook`] as the changelog keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BookRecord {
+    tracks: Vec<(Name, Category, Track)>,
+    parents: Vec<Parent>,
+}
+
+/// A change that may be told.
+struct Pending {
+    feature: Name,
+    category: Category,
+    change: Change,
+}
+
+impl IncidentBook {
+    /// Whether it holds nothing worth keeping.
+    pub fn is_empty(&self) -> bool {
+        self.tracks.is_empty() && self.parents.is_empty()
+    }
+
+    /// For the changelog.
+    pub fn to_record(&self) -> BookRecord {
+        let tracks =
+            self.tracks.iter().map(|((name, category), track)| (name.clone(), *category, track.clone()));
+        BookRecord { tracks: tracks.collect(), parents: self.parents.clone() }
+    }
+
+    /// From the changelog.
+    pub fn from_record(record: BookRecord) -> Self {
+        let tracks = record.tracks.into_iter().map(|(name, category, track)| ((name, category), track));
+        IncidentBook { tracks: tracks.collect(), parents: record.parents }
+    }
+
+    /// Open incidents of features, with their feature and category.
+    pub fn open(&self) -> impl Iterator<Item = (&Name, Category, &Incident)> {
+        self.tracks.iter().filter_map(|((name, category), track)| {
+            track.incident.as_ref().map(|open| (name, *category, open))
+        })
+    }
+
+    /// Whether an incident of this category is open on the feature.
+    pub fn is_open(&self, feature: &Name, category: Category) -> bool {
+        self.tracks.get(&(feature.clone(), category)).is_some_and(|track| track.incident.is_some())
+    }
+
+    /// The open incident of a feature that is worst, distribution before quality.
+    pub fn of_feature(&self, feature: &Name) -> Option<&Incident> {
+        let of = |category| {
+            self.tracks.get(&(feature.clone(), category)).and_then(|track| track.incident.as_ref())
+        };
+        of(Category::Distribution).or(of(Category::Quality))
+    }
+
+    /// Takes what a window says of all features, in the order of their names, and returns the events
+    /// to publish. `covered` says whether an incident of the whole model's traffic speaks for a
+    /// feature and category already.
+    pub fn step(
+        &mut self,
+        step: &Step<'_>,
+        features: &[JudgedFeature],
+        covered: impl Fn(&Name, Category) -> bool,
+        limit: &mut HourlyLimit,
+    ) -> Vec<DriftEvent> {
+        let (start, end) = (step.window.start, step.window.end);
+        let policy = &step.settings.policy;
+        let mut pending = Vec::new();
+        for judged in features {
+            for category in [Category::Distribution, Category::Quality] {
+                let feature = &judged.report.feature;
+                let track = self.tracks.entry((feature.clone(), category)).or_default();
+                let finding = judged.judgement.finding(category);
+                let change = track.step(step.app, step.key, feature, category, policy, (start, end), finding);
+                pending.push(Pending { feature: feature.clone(), category, change });
+            }
+        }
+        let mut events = self.tell(step, features, pending, covered, limit);
+        events.extend(self.resolve_parents(step, ResolveReason::Recovered, limit));
+        self.tracks.retain(|_, track| !track.is_trivial(end));
+        events
+    }
+
+    /// Closes every incident for a reason from outside; returns the events to publish.
+    pub fn resolve_all(
+        &mut self,
+        step: &Step<'_>,
+        reason: ResolveReason,
+        limit: &mut HourlyLimit,
+    ) -> Vec<DriftEvent> {
+        let close = |((feature, category), track): (&(Name, Category), &mut Track)| Pending {
+            feature: feature.clone(),
+            category: *category,
+            change: track.resolve(reason),
+        };
+        let pending = self.tracks.iter_mut().map(close).collect();
+        let mut events = self.tell(step, &[], pending, |_, _| false, limit);
+        events.extend(self.resolve_parents(step, reason, limit));
+        self.tracks.clear();
+        events
+    }
+
+    fn tell(
+        &mut self,
+        step: &Step<'_>,
+        features: &[JudgedFeature],
+        pending: Vec<Pending>,
+        covered: impl Fn(&Name, Category) -> bool,
+        limit: &mut HourlyLimit,
+    ) -> Vec<DriftEvent> {
+        let policy = &step.settings.policy;
+        let end = step.window.end;
+        let state = ModelStateInfo { open_incidents: self.open().count() as u32, ..step.model_state };
+        let step = &Step { model_state: state, ..*step };
+        let report_of = |name: &Name| {
+            let at = features.binary_search_by(|judged| judged.report.feature.cmp(name)).ok()?;
+            Some(&features[at])
+        };
+        let mut events = Vec::new();
+        let mut told = Vec::new();
+        for Pending { feature, category, change } in pending {
+            if let Change::Closed(incident, reason) = change {
+                if incident.steps > 0 && policy.mode >= Mode::Alert {
+                    limit.admit(end, policy.events.max_events_per_hour, true);
+                    let mut event =
+                        event(step, &incident, Transition::Resolved, category, report_of(&feature));
+                    event.scope = Scope::Feature;
+                    event.feature = Some(feature.clone());
+                    event.reason = Some(reason);
+                    event.incident.closed_at = Some(end);
+                    event.suppressed = limit.take_suppressed();
+                    event.explanation = explain::resolved(&feature, step.key, reason);
+                    events.push(event);
+                }
+                if let Some(track) = self.tracks.get_mut(&(feature, category)) {
+                    track.quiet_until =
+                        Some(end.plus_ms(policy.event_cooldown_ms)).filter(|_| incident.steps > 0);
+                }
+                continue;
+            }
+            let Some(track) = self.tracks.get(&(feature.clone(), category)) else { continue };
+            let Some(incident) = &track.incident else { continue };
+            let is_news = incident.severity > incident.told;
+            let is_critical = incident.severity == Severity::Critical;
+            let is_quiet =
+                incident.steps == 0 && track.quiet_until.is_some_and(|until| end < until) && !is_critical;
+            let is_spoken_for = incident.parent_id.is_some() && !is_critical;
+            let is_silent = policy.mode < Mode::Alert || incident.severity < policy.events.min_severity;
+            if is_news && !is_quiet && !is_spoken_for && !is_silent && !covered(&feature, category) {
+                told.push((feature, category));
+            }
+        }
+        let fresh = |(feature, category): &&(Name, Category)| {
+            self.tracks[&(feature.clone(), *category)]
+                .incident
+                .as_ref()
+                .is_some_and(|incident| incident.steps == 0)
+        };
+        if told.iter().filter(fresh).count() > policy.events.max_feature_events as usize {
+            let group: Vec<(Name, Category)> = told.iter().filter(fresh).cloned().collect();
+            told.retain(|one| !group.contains(one));
+            events.extend(self.group(step, group, &report_of, limit));
+        }
+        for (feature, category) in told {
+            let Some(track) = self.tracks.get_mut(&(feature.clone(), category)) else { continue };
+            let Some(incident) = &mut track.incident else { continue };
+            let always = incident.severity == Severity::Critical;
+            if !limit.admit(end, policy.events.max_events_per_hour, always) {
+                continue;
+            }
+            let transition = if incident.steps == 0 { Transition::Detected } else { Transition::Escalated };
+            let mut event = event(step, incident, transition, category, report_of(&feature));
+            event.suppressed = limit.take_suppressed();
+            if let Some(judged) = report_of(&feature) {
+                event.explanation = explain::detected(judged, category, step.key, &step.window);
+            }
+            incident.steps += 1;
+            incident.told = incident.severity;
+            incident.last_event_id = Some(event.id.clone());
+            events.push(event);
+        }
+        events
+    }
+
+    /// Opens an incident of the whole model for a group of features, and tells it.
+    fn group<'a>(
+        &mut self,
+        step: &Step<'_>,
+        group: Vec<(Name, Category)>,
+        report_of: &impl Fn(&Name) -> Option<&'a JudgedFeature>,
+        limit: &mut HourlyLimit,
+    ) -> Option<DriftEvent> {
+        let policy = &step.settings.policy;
+        let end = step.window.end;
+        let quality = group.iter().filter(|(_, category)| *category == Category::Quality).count();
+        let category = if quality * 2 > group.len() { Category::Quality } else { Category::Distribution };
+        let incidents =
+            || group.iter().filter_map(|key| self.tracks.get(key)?.incident.as_ref().map(|open| (key, open)));
+        let severity = incidents().map(|(_, incident)| incident.severity).max().unwrap_or(Severity::Ok);
+        let mut incident = Incident {
+            id: incident_id(step.app, step.key, Scope::Model, None, category, end),
+            opened_at: end,
+            onset_estimate: incidents().map(|(_, incident)| incident.onset_estimate).min().unwrap_or(end),
+            severity,
+            last_judged: end,
+            steps: 0,
+            told: Severity::Ok,
+            last_event_id: None,
+            parent_id: None,
+        };
+        if !limit.admit(end, policy.events.max_events_per_hour, severity == Severity::Critical) {
+            return None;
+        }
+        let brief = |((feature, category), incident): (&(Name, Category), &Incident)| FeatureBrief {
+            feature: feature.clone(),
+            category: *category,
+            severity: incident.severity,
+            incident_id: incident.id.clone(),
+            psi: report_of(feature).and_then(|judged| judged.report.measures.psi).map(|psi| psi.value),
+        };
+        let mut briefs: Vec<FeatureBrief> = incidents().map(brief).collect();
+        briefs.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.feature.cmp(&b.feature)));
+        briefs.truncate(FEATURES_NAMED);
+        let mut event = event(step, &incident, Transition::Detected, category, None);
+        event.explanation = explain::group(&briefs, group.len(), step.key, &step.window);
+        event.features = briefs;
+        event.features_total = group.len() as u32;
+        event.suppressed = limit.take_suppressed();
+        incident.steps = 1;
+        incident.told = severity;
+        incident.last_event_id = Some(event.id.clone());
+        for key in &group {
+            if let Some(child) = self.tracks.get_mut(key).and_then(|track| track.incident.as_mut()) {
+                child.parent_id = Some(incident.id.clone());
+                child.told = child.severity;
+                child.last_event_id = Some(event.id.clone());
+            }
+        }
+        let total = group.len() as u32;
+        self.parents.push(Parent { incident, category, children: group.into_iter().collect(), total });
+        Some(event)
+    }
+
+    /// Closes the incidents of the whole model whose features' incidents have all closed.
+    fn resolve_parents(
+        &mut self,
+        step: &Step<'_>,
+        reason: ResolveReason,
+        limit: &mut HourlyLimit,
+    ) -> Vec<DriftEvent> {
+        let mut events = Vec::new();
+        let tracks = &self.tracks;
+        self.parents.retain_mut(|parent| {
+            let id = &parent.incident.id;
+            let is_open = |key: &(Name, Category)| {
+                let open = tracks.get(key).and_then(|track| track.incident.as_ref());
+                open.is_some_and(|incident| incident.parent_id.as_ref() == Some(id))
+            };
+            parent.children.retain(is_open);
+            if !parent.children.is_empty() {
+                return true;
+            }
+            limit.admit(step.window.end, u32::MAX, true);
+            let mut event = event(step, &parent.incident, Transition::Resolved, parent.category, None);
+            event.reason = Some(reason);
+            event.incident.closed_at = Some(step.window.end);
+            event.features_total = parent.total;
+            event.suppressed = limit.take_suppressed();
+            event.explanation = explain::group_resolved(parent.total, step.key, reason);
+            events.push(event);
+            false
+        });
+        events
+    }
+}
+
+/// The next event of an incident; a feature's own where `judged` is given.
+fn event(
+    step: &Step<'_>,
+    incident: &Incident,
+    transition: Transition,
+    category: Category,
+    judged: Option<&JudgedFeature>,
+) -> DriftEvent {
+    let sequence = incident.steps + 1;
+    let report = judged.map(|judged| &judged.report);
+    let finding = judged.and_then(|judged| judged.judgement.finding(category));
+    let settings = step.settings;
+    DriftEvent {
+        schema_version: SCHEMA_VERSION,
+        r#type: "drift_event".into(),
+        id: event_id(step.app, &incident.id, sequence, transition),
+        application_id: step.app.into(),
+        transition,
+        reason: None,
+        early: false,
+        decided_at: step.window.end,
+        trigger: None,
+        model: step.key.model.clone(),
+        version: step.key.version.clone(),
+        segment: step.key.segment.clone(),
+        scope: if report.is_some() { Scope::Feature } else { Scope::Model },
+        category,
+        feature: report.map(|report| report.feature.clone()),
+        role: report.map(|report| report.role),
+        kind: report.map(|report| report.kind),
+        severity: incident.severity,
+        previous_severity: incident.told,
+        incident: IncidentInfo {
+            id: incident.id.clone(),
+            opened_at: incident.opened_at,
+            onset_estimate: incident.onset_estimate,
+            sequence,
+            closed_at: None,
+            parent_id: incident.parent_id.clone(),
+        },
+        window: Some(step.window),
+        rows: report.map(|report| report.rows),
+        missing: report.map(|report| report.missing),
+        invalid: report.map(|report| report.invalid),
+        reference: Some(step.reference.clone()),
+        decided_by: finding.map(|finding| finding.decided_by.clone()).unwrap_or_default(),
+        suffix: None,
+        tests: report.map(|report| report.tests),
+        measures: report.map(|report| report.measures),
+        summary: report.map(|report| report.summary.clone()),
+        top_bins: report.map(|report| report.top_bins.clone()).unwrap_or_default(),
+        model_state: Some(step.model_state),
+        features: Vec::new(),
+        features_total: 1,
+        suppressed: None,
+        muted: false,
+        explanation: String::new(),
+        config_id: step.config_id.into(),
+        owner: settings.owner.clone(),
+        runbook_url: settings.runbook_url.clone(),
+        labels: settings.labels.clone(),
+        test: false,
+    }
+}
