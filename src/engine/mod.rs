@@ -5,8 +5,57 @@
 //! drives them brings records, references and time; `run`, `replay`, tests and benches drive the
 //! same code.
 
+mod changes;
 mod delta;
+mod evaluator;
+mod judging;
+mod model;
+mod pipeline;
 mod sketcher;
+mod state;
 
+pub use changes::Restore;
 pub use delta::{Delta, Progress};
+pub use evaluator::{Evaluator, EvaluatorSettings};
+pub use judging::{FeatureContext, model_state, worst};
+pub use pipeline::Pipeline;
 pub use sketcher::{Drained, Position, Sketcher, SketcherSettings, SourceState, Taken, UnknownModels};
+pub use state::{
+    DayRecord, Layout, ModelRecord, PaneState, PartitionRecord, STATE_VERSION, SegmentRecord, SourceRange,
+    StateChange, StateKey, StateValue, VersionRecord,
+};
+
+use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
+use crate::words::Name;
+
+/// What stage 2 decided, or has to say, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// A window was judged.
+    Report(Box<WindowReport>),
+    /// A change of verdict is published.
+    Event(Box<DriftEvent>),
+    /// Retraining is asked for.
+    Trigger(Box<RetrainingTrigger>),
+    /// A version went quiet and its state is gone.
+    VersionRetired {
+        /// Its model.
+        model: Name,
+        /// The version.
+        version: Name,
+    },
+    /// Rows came for a pane that was closed while their partition was idle.
+    IdleLate {
+        /// Their model.
+        model: Name,
+        /// How many.
+        rows: u64,
+    },
+    /// Something passed a limit and is not monitored.
+    Limited {
+        /// What.
+        what: String,
+        /// Its rows.
+        rows: u64,
+    },
+}

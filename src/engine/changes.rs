@@ -1,0 +1,257 @@
+//! State to the changelog and back.
+
+use super::evaluator::{Changed, Evaluator, EvaluatorSettings};
+use super::model::{Day, Held, ModelState, OpenPane, SegmentState, VersionState};
+use super::state::{
+    DayRecord, ModelRecord, PaneState, PartitionRecord, SegmentRecord, SourceRange, StateChange, StateKey,
+    StateValue, VersionRecord,
+};
+use crate::error::{Error, Result};
+use crate::policy::IncidentBook;
+use crate::policy::record::{ReferenceInfo, ResolveReason};
+use crate::reference::References;
+use crate::window::{PaneData, Watermarks};
+use crate::words::{ModelKey, Name, Pane};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// See [`Evaluator::take_changes`].
+pub(super) fn take(evaluator: &mut Evaluator, snapshot: bool) -> Vec<StateChange> {
+    let changed = std::mem::take(&mut evaluator.changed);
+    let mut changes: BTreeMap<StateKey, Option<StateValue>> = BTreeMap::new();
+    if changed.layout {
+        changes.insert(StateKey::Layout, Some(StateValue::Layout(evaluator.settings.layout)));
+    }
+    let included_offset = evaluator.next_offset;
+    for (key, pane) in changed.closed {
+        let Some(state) = evaluator.models.get(&key.model).and_then(|model| segment(model, &key)) else {
+            continue;
+        };
+        let Some((_, data)) = state.window.panes().find(|(closed, _)| *closed == pane) else { continue };
+        let reference = state.held.as_ref().map(|held| held.info.clone());
+        let value = PaneState { reference, closed: true, included_offset, data: PaneData::clone(data) };
+        changes.insert(StateKey::Pane(key, pane), Some(StateValue::Pane(value)));
+    }
+    let mut restore_from = included_offset;
+    for (name, model) in &mut evaluator.models {
+        for (version, state) in &mut model.versions {
+            for (segment, state) in &mut state.segments {
+                for (pane, open) in &mut state.open {
+                    let Some(since) = open.dirty_since else { continue };
+                    if !snapshot && !open.must_save {
+                        restore_from = restore_from.min(since);
+                        continue;
+                    }
+                    let key =
+                        ModelKey { model: name.clone(), version: version.clone(), segment: segment.clone() };
+                    changes.insert(
+                        StateKey::Pane(key, *pane),
+                        Some(StateValue::Pane(open.save(included_offset))),
+                    );
+                }
+            }
+        }
+    }
+    for name in &changed.models {
+        let Some(model) = evaluator.models.get(name) else { continue };
+        changes.insert(StateKey::Model(name.clone()), Some(StateValue::Model(record(model))));
+        for (version, state) in &model.versions {
+            for (segment, state) in &state.segments {
+                let key =
+                    ModelKey { model: name.clone(), version: version.clone(), segment: segment.clone() };
+                let book = (!state.book.is_empty()).then(|| StateValue::Incidents(state.book.to_record()));
+                changes.insert(StateKey::Incidents(key), book);
+            }
+        }
+    }
+    for gone in changed.gone {
+        changes.entry(gone).or_insert(None);
+    }
+    if changed.progress || !changes.is_empty() {
+        let value = PartitionRecord { partitions: evaluator.watermarks.known(), restore_from };
+        changes.insert(StateKey::Watermark, Some(StateValue::Watermark(value)));
+    }
+    changes.into_iter().collect()
+}
+
+impl OpenPane {
+    fn save(&mut self, included_offset: i64) -> PaneState {
+        self.dirty_since = None;
+        self.must_save = false;
+        self.saved = true;
+        let reference = self.held.as_ref().map(|held| held.info.clone());
+        PaneState { reference, closed: false, included_offset, data: self.data.clone() }
+    }
+}
+
+fn segment<'a>(model: &'a ModelState, key: &ModelKey) -> Option<&'a SegmentState> {
+    model.versions.get(&key.version)?.segments.get(&key.segment)
+}
+
+fn record(model: &ModelState) -> ModelRecord {
+    let day = |(day, state): (&i64, &Day)| DayRecord {
+        day: *day,
+        flow: state.flow,
+        offsets: state
+            .offsets
+            .iter()
+            .map(|((topic, partition), range)| SourceRange {
+                topic: topic.clone(),
+                partition: *partition,
+                range: *range,
+            })
+            .collect(),
+    };
+    let segment = |(segment, state): (&Vec<Name>, &SegmentState)| SegmentRecord {
+        segment: segment.clone(),
+        epoch: state.epoch,
+        reference: state.held.as_ref().map(|held| held.info.clone()),
+    };
+    let version = |(version, state): (&Name, &VersionState)| VersionRecord {
+        version: version.clone(),
+        last_rows_end: state.last_rows_end,
+        retrain: state.retrain.clone(),
+        days: state.days.iter().map(day).collect(),
+        segments: state.segments.iter().map(segment).collect(),
+    };
+    let versions = model.versions.iter().map(version).collect();
+    ModelRecord { closed_through: model.closed_through, limit: model.limit.clone(), versions }
+}
+
+/// Gathers a partition's changelog and makes an [`Evaluator`] of it.
+#[derive(Debug, Default)]
+pub struct Restore {
+    panes: BTreeMap<(ModelKey, Pane), PaneState>,
+    values: BTreeMap<StateKey, StateValue>,
+}
+
+impl Restore {
+    /// Takes a record of the changelog: a value, or a tombstone. The last of a key counts.
+    pub fn apply(&mut self, (key, value): StateChange) {
+        match (key, value) {
+            (StateKey::Pane(key, pane), Some(StateValue::Pane(state))) => {
+                self.panes.insert((key, pane), state);
+            }
+            (StateKey::Pane(key, pane), _) => {
+                self.panes.remove(&(key, pane));
+            }
+            (key, Some(value)) => {
+                self.values.insert(key, value);
+            }
+            (key, None) => {
+                self.values.remove(&key);
+            }
+        }
+    }
+
+    /// The restored stage 2, with `next_offset` the committed delta offset, and the offset from which
+    /// deltas are to be merged again. Refuses state of another layout, or by a reference that is gone.
+    pub fn finish(
+        self,
+        settings: Arc<EvaluatorSettings>,
+        next_offset: i64,
+        references: &References,
+    ) -> Result<(Evaluator, i64)> {
+        let mut evaluator = Evaluator::new(settings.clone());
+        evaluator.next_offset = next_offset;
+        let mut restore_from = next_offset;
+        let mut is_cut_anew = false;
+        let mut books = Vec::new();
+        for (key, value) in self.values {
+            match value {
+                StateValue::Layout(layout) => {
+                    settings.layout.accept(&layout)?;
+                    is_cut_anew = layout.window_panes != settings.layout.window_panes;
+                    evaluator.changed = Changed { layout: layout != settings.layout, ..Changed::default() };
+                }
+                StateValue::Watermark(record) => {
+                    evaluator.watermarks = Watermarks::restore(settings.idle_timeout_ms, &record.partitions);
+                    restore_from = record.restore_from.min(next_offset);
+                }
+                StateValue::Model(record) => {
+                    if let StateKey::Model(name) = key {
+                        evaluator.models.insert(name, model(record, &settings, references)?);
+                    }
+                }
+                StateValue::Incidents(record) => {
+                    if let StateKey::Incidents(key) = key {
+                        books.push((key, IncidentBook::from_record(record)));
+                    }
+                }
+                StateValue::Pane(_) => {}
+            }
+        }
+        for (key, book) in books {
+            if let Some(state) = segment_mut(&mut evaluator, &key) {
+                state.book = book;
+                state.reset = is_cut_anew.then_some(ResolveReason::ConfigChanged);
+            }
+        }
+        for ((key, pane), state) in self.panes {
+            put_pane(&mut evaluator, key, pane, state, is_cut_anew, references)?;
+        }
+        Ok((evaluator, restore_from))
+    }
+}
+
+fn segment_mut<'a>(evaluator: &'a mut Evaluator, key: &ModelKey) -> Option<&'a mut SegmentState> {
+    evaluator.models.get_mut(&key.model)?.versions.get_mut(&key.version)?.segments.get_mut(&key.segment)
+}
+
+fn put_pane(
+    evaluator: &mut Evaluator,
+    key: ModelKey,
+    pane: Pane,
+    saved: PaneState,
+    is_cut_anew: bool,
+    references: &References,
+) -> Result<()> {
+    let panes = evaluator.settings.grid.panes();
+    let held = saved.reference.map(|info| hold(info, references)).transpose()?;
+    if saved.closed {
+        if is_cut_anew {
+            evaluator.changed.gone.insert(StateKey::Pane(key, pane));
+        } else if let Some(state) = segment_mut(evaluator, &key) {
+            state.window.push(pane, Arc::new(saved.data));
+        }
+        return Ok(());
+    }
+    // A pane may be open in a version that no window end has written yet.
+    let model = evaluator.models.entry(key.model).or_default();
+    let now = evaluator.settings.grid.end(pane);
+    let version = model.versions.entry(key.version).or_insert_with(|| VersionState::new(now));
+    let state = version.segments.entry(key.segment).or_insert_with(|| SegmentState::new(panes));
+    let dirty_since = Some(saved.included_offset);
+    state.open.insert(pane, OpenPane { held, data: saved.data, dirty_since, must_save: false, saved: true });
+    Ok(())
+}
+
+fn model(record: ModelRecord, settings: &EvaluatorSettings, references: &References) -> Result<ModelState> {
+    let mut versions = BTreeMap::new();
+    for version in record.versions {
+        let mut segments = BTreeMap::new();
+        for SegmentRecord { segment, epoch, reference } in version.segments {
+            let held = reference.map(|info| hold(info, references)).transpose()?;
+            segments
+                .insert(segment, SegmentState { epoch, held, ..SegmentState::new(settings.grid.panes()) });
+        }
+        let day = |record: DayRecord| {
+            let offsets = record.offsets.into_iter().map(|o| ((o.topic, o.partition), o.range)).collect();
+            (record.day, Day { flow: record.flow, offsets })
+        };
+        let days = version.days.into_iter().map(day).collect();
+        let (retrain, last_rows_end) = (version.retrain, version.last_rows_end);
+        versions.insert(version.version, VersionState { segments, retrain, last_rows_end, days });
+    }
+    Ok(ModelState { closed_through: record.closed_through, versions, limit: record.limit })
+}
+
+fn hold(info: ReferenceInfo, references: &References) -> Result<Held> {
+    match references.profile(&info.id) {
+        Some(profile) => Ok(Held { profile: profile.clone(), info }),
+        None => {
+            Err(Error::state(format!("the stored state was counted by reference {}, which is gone", info.id))
+                .hint("publish the reference again with `driftline reference publish`"))
+        }
+    }
+}

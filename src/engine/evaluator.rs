@@ -1,0 +1,383 @@
+//! Stage 2: deltas to panes, windows, verdicts, events and triggers, for one deltas partition.
+//!
+//! It decides nothing by arrival: a pane closes when the watermark across the input partitions is at
+//! or past its end, and everything a decision rests on is order-free. The one exception is a delta of
+//! a pane already closed, which only an idle partition's waking can cause; its rows are counted as
+//! `idle_late`.
+
+use super::Output;
+use super::delta::{Delta, Progress};
+use super::judging::{judge_model, open_incidents, retire_version};
+use super::model::{Held, ModelState, OpenPane, SegmentState, VersionState};
+use super::state::{Layout, StateChange, StateKey};
+use crate::policy::ModelSettings;
+use crate::policy::record::{Category, ResolveReason};
+use crate::reference::References;
+use crate::window::{PaneData, Watermarks};
+use crate::words::{Grid, ModelKey, Name, Pane, Severity, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How stage 2 works.
+#[derive(Debug, Clone)]
+pub struct EvaluatorSettings {
+    /// The deployment's name; part of every id.
+    pub app: String,
+    /// Panes, looks and windows.
+    pub grid: Grid,
+    /// How long an idle claim holds without renewal, in milliseconds.
+    pub idle_timeout_ms: i64,
+    /// How the state is cut.
+    pub layout: Layout,
+    /// The listed models, with the ids of their configuration.
+    pub models: BTreeMap<Name, (ModelSettings, String)>,
+    /// The settings of all others.
+    pub unlisted: (ModelSettings, String),
+    /// Most models of a partition.
+    pub max_models: usize,
+    /// Most live versions of a model.
+    pub max_versions: usize,
+    /// Most segments of a version.
+    pub max_segments: usize,
+}
+
+impl EvaluatorSettings {
+    /// The settings of a model and the id of its configuration.
+    pub fn model(&self, name: &Name) -> (&ModelSettings, &str) {
+        let (settings, config_id) = self.models.get(name).unwrap_or(&self.unlisted);
+        (settings, config_id)
+    }
+}
+
+/// Stage 2 of one deltas partition.
+#[derive(Debug)]
+pub struct Evaluator {
+    pub(super) settings: Arc<EvaluatorSettings>,
+    pub(super) watermarks: Watermarks,
+    pub(super) models: BTreeMap<Name, ModelState>,
+    pub(super) next_offset: i64,
+    pub(super) changed: Changed,
+    outputs: Vec<Output>,
+}
+
+/// What changed since the last commit.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    pub models: BTreeSet<Name>,
+    /// Panes that closed, with their content as it was.
+    pub closed: Vec<(ModelKey, Pane)>,
+    /// State that is no longer needed.
+    pub gone: BTreeSet<StateKey>,
+    pub progress: bool,
+    pub layout: bool,
+}
+
+impl Evaluator {
+    /// A stage 2 without state.
+    pub fn new(settings: Arc<EvaluatorSettings>) -> Self {
+        let watermarks = Watermarks::new(settings.idle_timeout_ms);
+        let changed = Changed { layout: true, ..Changed::default() };
+        Evaluator {
+            settings,
+            watermarks,
+            models: BTreeMap::new(),
+            next_offset: 0,
+            changed,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// The next delta offset to take.
+    pub fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// Takes a delta at `offset` of its partition, in a record of this broker time.
+    pub fn merge(&mut self, offset: i64, broker_time: Time, delta: Delta, references: &References) {
+        self.next_offset = offset + 1;
+        self.watermarks.lapse(broker_time);
+        self.merge_into(offset, delta, references, false);
+    }
+
+    /// Takes a delta again that was taken before the state was restored: it fills the panes that were
+    /// open, and does nothing else.
+    pub fn merge_again(&mut self, offset: i64, delta: Delta, references: &References) {
+        self.merge_into(offset, delta, references, true);
+    }
+
+    /// Hears how far input partitions have come, closes the panes that the watermark has passed and
+    /// judges the windows that end there.
+    pub fn hear(&mut self, offset: i64, broker_time: Time, progress: &Progress) {
+        self.next_offset = offset + 1;
+        self.watermarks.set_partitions(progress.topics.iter().map(|(topic, count)| (topic, *count)));
+        self.watermarks.lapse(broker_time);
+        for partition in &progress.partitions {
+            self.watermarks.hear(partition, broker_time);
+        }
+        self.changed.progress = true;
+        self.advance();
+    }
+
+    /// Skips an offset that holds nothing to take.
+    pub fn skip(&mut self, offset: i64) {
+        self.next_offset = offset + 1;
+    }
+
+    /// Closes all panes that are open, whatever the watermark: the end of a file.
+    pub fn close_all(&mut self) {
+        let names: Vec<Name> = self.models.keys().cloned().collect();
+        for name in names {
+            let segments = |model: &ModelState| {
+                let versions = model.versions.values();
+                versions.flat_map(|v| v.segments.values()).filter_map(|s| s.open.keys().last().copied()).max()
+            };
+            if let Some(last) = self.models.get(&name).and_then(segments) {
+                self.close_through(&name, last);
+            }
+        }
+    }
+
+    /// What was decided since the last call, in order.
+    pub fn take_outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// Panes that are open.
+    pub fn open_panes(&self) -> usize {
+        let segments =
+            self.models.values().flat_map(|m| m.versions.values()).flat_map(|v| v.segments.values());
+        segments.map(|segment| segment.open.len()).sum()
+    }
+
+    /// Open incidents: model, version, severity, category.
+    pub fn open_incidents(&self) -> impl Iterator<Item = (&Name, &Name, Severity, Category)> {
+        let of = |(name, model)| {
+            open_incidents(model)
+                .map(move |(version, severity, category)| (name, version, severity, category))
+        };
+        self.models.iter().flat_map(of)
+    }
+
+    /// Models with whether a trigger of one of their versions is open.
+    pub fn triggers(&self) -> impl Iterator<Item = (&Name, bool)> {
+        self.models.iter().map(|(name, model)| (name, model.versions.values().any(|v| v.retrain.is_open())))
+    }
+
+    /// The watermark across all input partitions.
+    pub fn watermark(&self) -> Option<Time> {
+        self.watermarks.across(&[])
+    }
+
+    /// Rows in panes that are still open, of all traffic.
+    pub fn open_rows(&self) -> u64 {
+        let versions = self.models.values().flat_map(|model| model.versions.values());
+        let whole = versions.filter_map(|version| version.segments.get(&Vec::new()));
+        whole.flat_map(|segment| segment.open.values()).map(|pane| pane.data.flow.events).sum()
+    }
+
+    pub(super) fn topics_of(&self, name: &Name) -> Vec<Name> {
+        let (settings, _) = self.settings.model(name);
+        settings.topics.iter().map(|topic| Name::from(topic.as_str())).collect()
+    }
+
+    fn merge_into(&mut self, offset: i64, delta: Delta, references: &References, again: bool) {
+        let Delta { key, pane, reference, data } = delta;
+        let grid = self.settings.grid;
+        if !self.models.contains_key(&key.model) {
+            if self.models.len() >= self.settings.max_models {
+                let what = format!("model {}", key.model);
+                return self.outputs.push(Output::Limited { what, rows: data.flow.events });
+            }
+            // Panes that the watermark has passed are closed, also for a model that is new.
+            let passed = self.watermarks.across(&self.topics_of(&key.model));
+            let closed_through = passed.map(|watermark| Pane(grid.pane_of(watermark).0 - 1));
+            self.models.insert(key.model.clone(), ModelState { closed_through, ..ModelState::default() });
+        }
+        let Some(model) = self.models.get_mut(&key.model) else { return };
+        let is_closed = model.closed_through.is_some_and(|closed| pane <= closed);
+        if is_closed && again {
+            return;
+        }
+        let target =
+            if is_closed { model.closed_through.map_or(pane, |closed| Pane(closed.0 + 1)) } else { pane };
+        if !model.versions.contains_key(&key.version) {
+            if model.versions.len() >= self.settings.max_versions {
+                let what = format!("version {} of model {}", key.version, key.model);
+                return self.outputs.push(Output::Limited { what, rows: data.flow.events });
+            }
+            model.versions.insert(key.version.clone(), VersionState::new(grid.end(target)));
+        }
+        let Some(version) = model.versions.get_mut(&key.version) else { return };
+        let (of_model, _) = self.settings.models.get(&key.model).unwrap_or(&self.settings.unlisted);
+        let mut segments = vec![Vec::new()];
+        if !key.segment.is_empty() {
+            let has_room = version.segments.len() <= self.settings.max_segments;
+            if has_room || version.segments.contains_key(&key.segment) {
+                segments.push(key.segment.clone());
+            } else if !again {
+                let what = format!("segment [{}] of {}/{}", key.segment.join(", "), key.model, key.version);
+                self.outputs.push(Output::Limited { what, rows: data.flow.events });
+            }
+        }
+        for segment in segments {
+            let state = version
+                .segments
+                .entry(segment)
+                .or_insert_with(|| SegmentState::new(self.settings.grid.panes()));
+            let open = state.open.entry(target).or_insert_with(|| {
+                let resolved =
+                    references.resolve(&key.model, &key.version, grid.start(target), of_model.inherits());
+                let held = resolved.map(Held::from);
+                OpenPane {
+                    held,
+                    data: PaneData::default(),
+                    dirty_since: None,
+                    must_save: false,
+                    saved: false,
+                }
+            });
+            if again && open.saved && open.dirty_since.is_none_or(|since| offset < since) {
+                // The snapshot has it: `dirty_since` is where the snapshot ends while restoring.
+                continue;
+            }
+            open.dirty_since.get_or_insert(offset);
+            if is_closed {
+                open.data.flow.idle_late += data.flow.events;
+                open.data.flow.late += data.flow.late;
+                open.must_save = true;
+                continue;
+            }
+            match (&open.held, &reference) {
+                (None, _) => open.data.merge(&PaneData { features: Vec::new(), ..data.clone() }),
+                (Some(held), Some(counted_by)) if held.info.id == *counted_by => open.data.merge(&data),
+                (Some(_), _) => {
+                    open.data.flow.conflict += data.flow.events;
+                    open.data.flow.late += data.flow.late;
+                }
+            }
+        }
+        if is_closed {
+            self.outputs.push(Output::IdleLate { model: key.model, rows: data.flow.events });
+        }
+    }
+
+    /// Closes what the watermark has passed, model by model.
+    fn advance(&mut self) {
+        let names: Vec<Name> = self.models.keys().cloned().collect();
+        for name in names {
+            let passed = self.watermarks.across(&self.topics_of(&name));
+            if let Some(watermark) = passed {
+                self.close_through(&name, Pane(self.settings.grid.pane_of(watermark).0 - 1));
+            }
+        }
+    }
+
+    /// Closes the panes of a model up to and with `last`, in order, judging the windows at each end.
+    fn close_through(&mut self, name: &Name, last: Pane) {
+        while let Some(model) = self.models.get_mut(name) {
+            let next = model.next_pane().filter(|next| *next <= last && !model.versions.is_empty());
+            let Some(pane) = next else {
+                if model.closed_through.is_none_or(|closed| closed < last) {
+                    model.closed_through = Some(last);
+                    self.changed.models.insert(name.clone());
+                }
+                return;
+            };
+            self.close(name, pane);
+        }
+    }
+
+    fn close(&mut self, name: &Name, pane: Pane) {
+        let settings = self.settings.clone();
+        let grid = settings.grid;
+        let Some(model) = self.models.get_mut(name) else { return };
+        self.changed.models.insert(name.clone());
+        model.closed_through = Some(pane);
+        let lookback_ms = settings.model(name).0.policy.retrain.lookback_ms;
+        for (version_name, version) in &mut model.versions {
+            let mut whole = None;
+            for (segment, state) in &mut version.segments {
+                let key =
+                    ModelKey { model: name.clone(), version: version_name.clone(), segment: segment.clone() };
+                let data = close_segment(state, pane, grid, &key, &mut self.changed);
+                if segment.is_empty() {
+                    whole = Some(data);
+                }
+            }
+            version.index(grid.start(pane), grid.end(pane), &whole.unwrap_or_default(), lookback_ms);
+        }
+        judge_model(&settings, name, model, pane, &mut self.outputs);
+        let retire_ms = settings.model(name).0.policy.version_retire_after_ms;
+        let is_quiet = |version: &VersionState| {
+            grid.end(pane).since_ms(version.last_rows_end) >= retire_ms
+                && version.segments.values().all(|segment| segment.open.is_empty())
+        };
+        let quiet: Vec<Name> = model
+            .versions
+            .iter()
+            .filter(|(_, version)| is_quiet(version))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for version in quiet {
+            forget_version(model, name, &version, &mut self.changed);
+            retire_version(&settings, name, model, &version, pane, &mut self.outputs);
+        }
+    }
+}
+
+/// Takes the closing pane out of the open ones and slides the segment's window over it.
+fn close_segment(
+    state: &mut SegmentState,
+    pane: Pane,
+    grid: Grid,
+    key: &ModelKey,
+    changed: &mut Changed,
+) -> PaneData {
+    let open = state.open.remove(&pane);
+    if let Some(open) = &open {
+        let id = open.held.as_ref().map(|held| held.info.id.as_str());
+        if state.epoch.is_none() || id != state.reference_id() {
+            if state.held.is_some() {
+                state.reset = Some(ResolveReason::NewReference);
+            }
+            for (left, _) in state.window.panes() {
+                changed.gone.insert(StateKey::Pane(key.clone(), left));
+            }
+            state.window = crate::window::SlidingWindow::new(grid.panes());
+            state.epoch = Some(pane);
+        }
+        // Another activation of the same profile changes what records say of it, not the epoch.
+        state.held.clone_from(&open.held);
+    }
+    let saved = open.as_ref().is_some_and(|open| open.saved);
+    let data = open.map(|open| open.data).unwrap_or_default();
+    for left in state.window.push(pane, Arc::new(data.clone())) {
+        changed.gone.insert(StateKey::Pane(key.clone(), left));
+    }
+    if data.is_empty() {
+        if saved {
+            changed.gone.insert(StateKey::Pane(key.clone(), pane));
+        }
+    } else {
+        changed.closed.push((key.clone(), pane));
+    }
+    data
+}
+
+/// Puts tombstones on everything of a version.
+fn forget_version(model: &ModelState, name: &Name, version: &Name, changed: &mut Changed) {
+    let segments = model.versions.get(version).into_iter().flat_map(|state| &state.segments);
+    for (segment, state) in segments {
+        let key = ModelKey { model: name.clone(), version: version.clone(), segment: segment.clone() };
+        changed.gone.extend(state.window.panes().map(|(pane, _)| StateKey::Pane(key.clone(), pane)));
+        changed.gone.insert(StateKey::Incidents(key));
+    }
+}
+
+impl Evaluator {
+    /// Takes what changed since the last commit, as the changelog is to hold it. With `snapshot`,
+    /// open panes are written too.
+    pub fn take_changes(&mut self, snapshot: bool) -> Vec<StateChange> {
+        super::changes::take(self, snapshot)
+    }
+}

@@ -1,0 +1,425 @@
+//! All windows of a model that end at the same time, judged in one step: one level from one budget,
+//! one drift share a version.
+
+use super::Output;
+use super::evaluator::EvaluatorSettings;
+use super::model::{Held, ModelState, SegmentState, VersionState};
+use crate::measure::{Comparison, Summary, Tested, compare, top_bins};
+use crate::policy::record::{
+    Category, Chunk, DriftEvent, FeatureReport, ModelStateInfo, ReferenceInfo, ResolveReason, SCHEMA_VERSION,
+    Summaries, WindowInfo, WindowReport, WindowState,
+};
+use crate::policy::{
+    Decision, Due, HourlyLimit, IncidentBook, JudgedFeature, ModelSettings, Step, judge, judgeable, level,
+    report_id,
+};
+use crate::reference::{FeatureProfile, Profile};
+use crate::sketch::FeatureSketch;
+use crate::words::{ModelKey, Name, Pane, Question, Role, Severity, Verdict};
+
+/// A window that is about to be judged.
+struct Candidate {
+    version: Name,
+    segment: Vec<Name>,
+    info: WindowInfo,
+    sketches: Vec<FeatureSketch>,
+    comparisons: Vec<Comparison>,
+    judgeable: bool,
+}
+
+/// A feature's weight and settings come from the model; everything else from the comparison.
+pub struct FeatureContext<'a> {
+    /// The model's settings.
+    pub settings: &'a ModelSettings,
+    /// The level of each question.
+    pub level: f64,
+    /// Rows of the window.
+    pub all_rows: u64,
+    /// Fewer rows are not judged.
+    pub min_rows: u64,
+}
+
+impl FeatureContext<'_> {
+    /// Judges one feature and writes its report.
+    pub fn judge(
+        &self,
+        profile: &FeatureProfile,
+        sketch: &FeatureSketch,
+        comparison: &Comparison,
+    ) -> JudgedFeature {
+        let feature = self.settings.feature(&profile.name);
+        let factor = self.settings.policy.clear.factor;
+        let judgement =
+            judge(comparison, self.all_rows, self.min_rows, self.level, &feature.thresholds, factor);
+        let mut measures = comparison.measures;
+        if let Some(psi) = &mut measures.psi {
+            psi.threshold = Some(feature.thresholds.psi.drift);
+        }
+        if let Some(ks) = &mut measures.ks {
+            ks.threshold = Some(feature.thresholds.ks.drift);
+        }
+        let reference = &profile.sketch;
+        let report = FeatureReport {
+            feature: profile.name.clone(),
+            role: feature.role.unwrap_or(profile.role),
+            kind: profile.kind,
+            reference_rows: reference.tally.valid(),
+            reference_missing: reference.tally.missing,
+            rows: sketch.tally.valid(),
+            missing: sketch.tally.missing,
+            invalid: sketch.tally.invalid,
+            importance: feature.importance,
+            verdict: judgement.verdict,
+            drift: judgement.verdict.is_drift(),
+            tests: judgement.tests,
+            measures,
+            summary: Summaries { reference: Summary::of(reference), current: Summary::of(sketch) },
+            top_bins: top_bins(profile, sketch),
+        };
+        JudgedFeature { report, judgement }
+    }
+}
+
+/// The model as a whole: the share of the weight of judgeable features of role `feature` that is at
+/// drift or worse.
+pub fn model_state<'a>(reports: impl Iterator<Item = &'a FeatureReport>) -> ModelStateInfo {
+    let mut state =
+        ModelStateInfo { drift_share: None, drifted: 0, judgeable: 0, insufficient: 0, open_incidents: 0 };
+    let (mut drifted, mut weight) = (0.0, 0.0);
+    for report in reports.filter(|report| report.role == Role::Feature) {
+        if report.verdict.severity().is_none() {
+            state.insufficient += 1;
+            continue;
+        }
+        state.judgeable += 1;
+        weight += report.importance;
+        if report.drift {
+            state.drifted += 1;
+            drifted += report.importance;
+        }
+    }
+    state.drift_share = (weight > 0.0).then(|| drifted / weight);
+    state
+}
+
+/// Judges the windows of `model` that end with `pane`, which is closed already.
+pub(super) fn judge_model(
+    settings: &EvaluatorSettings,
+    name: &Name,
+    model: &mut ModelState,
+    pane: Pane,
+    outputs: &mut Vec<Output>,
+) {
+    let (of_model, config_id) = settings.model(name);
+    let candidates = candidates(settings, of_model, model, pane);
+    let min_rows = of_model.policy.min_rows;
+    let questions: usize = candidates.iter().map(|candidate| questions(candidate, min_rows)).sum();
+    let slide_ms = settings.grid.slide_ms();
+    let level = level(of_model.policy.budget, of_model.policy.raise.k, slide_ms, questions as u64);
+    let rows_of_model: u64 = candidates
+        .iter()
+        .filter(|candidate| candidate.segment.is_empty())
+        .map(|candidate| candidate.info.events)
+        .sum();
+    for candidate in candidates {
+        let Some(version) = model.versions.get_mut(&candidate.version) else { continue };
+        let key = ModelKey {
+            model: name.clone(),
+            version: candidate.version.clone(),
+            segment: candidate.segment.clone(),
+        };
+        let judging = Judging { settings, of_model, config_id, key, level, rows_of_model, pane };
+        judging.judge(candidate, version, &mut model.limit, outputs);
+    }
+}
+
+fn candidates(
+    settings: &EvaluatorSettings,
+    of_model: &ModelSettings,
+    model: &ModelState,
+    pane: Pane,
+) -> Vec<Candidate> {
+    let segments = model.versions.iter().flat_map(|(version, state)| {
+        state.segments.iter().map(move |(segment, state)| (version, segment, state))
+    });
+    let busy = segments
+        .filter(|(_, _, state)| !state.window.is_empty() || !state.book.is_empty() || state.reset.is_some());
+    busy.map(|(version, segment, state)| {
+        let info = window_info(settings, of_model, state, pane);
+        let sketches = state.window.features();
+        let profiles = state.held.iter().flat_map(|held| held.profile.features());
+        let comparisons = profiles.zip(&sketches).map(|(profile, sketch)| compare(profile, sketch)).collect();
+        Candidate {
+            version: version.clone(),
+            segment: segment.clone(),
+            judgeable: info.state != WindowState::Insufficient,
+            info,
+            sketches,
+            comparisons,
+        }
+    })
+    .collect()
+}
+
+fn window_info(
+    settings: &EvaluatorSettings,
+    of_model: &ModelSettings,
+    state: &SegmentState,
+    pane: Pane,
+) -> WindowInfo {
+    let grid = settings.grid;
+    let first = Pane(pane.0 + 1 - i64::from(grid.panes()));
+    let flow = state.window.flow();
+    let policy = &of_model.policy;
+    let window_state = if flow.events < policy.min_rows || flow.completeness() < policy.min_completeness {
+        WindowState::Insufficient
+    } else if state.epoch.is_some_and(|epoch| epoch > first) {
+        WindowState::Partial
+    } else {
+        WindowState::Complete
+    };
+    WindowInfo::new(grid.start(first), grid.end(pane), window_state, flow)
+}
+
+fn questions(candidate: &Candidate, min_rows: u64) -> usize {
+    let of = |comparison: &Comparison| judgeable(comparison, candidate.info.events, min_rows).count();
+    if candidate.judgeable { candidate.comparisons.iter().map(of).sum() } else { 0 }
+}
+
+/// One window, with what it needs to be judged.
+struct Judging<'a> {
+    settings: &'a EvaluatorSettings,
+    of_model: &'a ModelSettings,
+    config_id: &'a str,
+    key: ModelKey,
+    level: f64,
+    rows_of_model: u64,
+    pane: Pane,
+}
+
+impl Judging<'_> {
+    fn judge(
+        &self,
+        candidate: Candidate,
+        version: &mut VersionState,
+        limit: &mut HourlyLimit,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(state) = version.segments.get(&candidate.segment) else { return };
+        let held = state.held.clone();
+        let features = held.as_ref().map(|held| self.features(&candidate, &held.profile)).unwrap_or_default();
+        let state_info = model_state(features.iter().map(|judged| &judged.report));
+        let mut events = Vec::new();
+        if let Some(held) = &held {
+            events = self.incidents(&candidate, held, &features, state_info, version, limit);
+        }
+        let mut decision = Decision::default();
+        if candidate.segment.is_empty() {
+            events.extend(version.retrain.expire(
+                &self.settings.app,
+                &self.key,
+                self.of_model,
+                self.config_id,
+                candidate.info.end,
+            ));
+            if let Some(held) = &held {
+                decision = self.retrain(&candidate, held, &features, state_info, version);
+            }
+        }
+        if !candidate.info_is_blank() {
+            let withheld = std::mem::take(&mut decision.withheld);
+            let report = self.report(
+                &candidate,
+                held.as_ref().map(|held| &held.info),
+                features,
+                state_info,
+                withheld,
+                version,
+            );
+            outputs.push(Output::Report(Box::new(report)));
+        }
+        events.sort_by(|a, b| (&a.feature, a.category).cmp(&(&b.feature, b.category)));
+        outputs.extend(events.into_iter().map(|event| Output::Event(Box::new(event))));
+        outputs.extend(decision.trigger.map(|trigger| Output::Trigger(Box::new(trigger))));
+    }
+
+    fn features(&self, candidate: &Candidate, profile: &Profile) -> Vec<JudgedFeature> {
+        let min_rows = if candidate.judgeable { self.of_model.policy.min_rows } else { u64::MAX };
+        let all_rows = candidate.info.events;
+        let context = FeatureContext { settings: self.of_model, level: self.level, all_rows, min_rows };
+        let parts = profile.features().iter().zip(&candidate.sketches).zip(&candidate.comparisons);
+        parts.map(|((profile, sketch), comparison)| context.judge(profile, sketch, comparison)).collect()
+    }
+
+    fn incidents(
+        &self,
+        candidate: &Candidate,
+        held: &Held,
+        features: &[JudgedFeature],
+        model_state: ModelStateInfo,
+        version: &mut VersionState,
+        limit: &mut HourlyLimit,
+    ) -> Vec<DriftEvent> {
+        let whole = version.segments.get(&Vec::new()).map(|whole| whole.book.clone());
+        let whole = whole.filter(|_| !candidate.segment.is_empty());
+        let Some(state) = version.segments.get_mut(&candidate.segment) else { return Vec::new() };
+        let step = self.step(candidate.info, &held.info, model_state);
+        let mut events = match state.reset.take() {
+            Some(reason) => state.book.resolve_all(&step, reason, limit),
+            None => Vec::new(),
+        };
+        let covered = |feature: &Name, category: Category| {
+            whole.as_ref().is_some_and(|book: &IncidentBook| book.is_open(feature, category))
+        };
+        events.extend(state.book.step(&step, features, covered, limit));
+        events
+    }
+
+    fn step<'a>(
+        &'a self,
+        window: WindowInfo,
+        reference: &'a ReferenceInfo,
+        model_state: ModelStateInfo,
+    ) -> Step<'a> {
+        let (app, key, settings) = (&*self.settings.app, &self.key, self.of_model);
+        Step { app, key, settings, config_id: self.config_id, window, reference, model_state }
+    }
+
+    fn retrain(
+        &self,
+        candidate: &Candidate,
+        held: &Held,
+        features: &[JudgedFeature],
+        model_state: ModelStateInfo,
+        version: &mut VersionState,
+    ) -> Decision {
+        let Some(state) = version.segments.get(&candidate.segment) else { return Decision::default() };
+        let last_pane = state.window.panes().last().filter(|(pane, _)| *pane == self.pane);
+        let (all_rows, min_rows) = (candidate.info.events, self.of_model.policy.min_rows);
+        let tested = |comparison: &Comparison| -> Vec<(Question, Tested)> {
+            judgeable(comparison, all_rows, min_rows).map(|(question, tested)| (question, *tested)).collect()
+        };
+        let sizes: Vec<Vec<(Question, Tested)>> = candidate.comparisons.iter().map(tested).collect();
+        let data = version.data(candidate.info.end, self.of_model.policy.retrain.lookback_ms);
+        let due = Due {
+            app: &self.settings.app,
+            key: &self.key,
+            settings: self.of_model,
+            config_id: self.config_id,
+            window: candidate.info,
+            reference: &held.info,
+            epoch_start: self.settings.grid.start(state.epoch.unwrap_or(self.pane)),
+            pane_rows: last_pane.map_or(0, |(_, data)| data.flow.events),
+            traffic_share: candidate.info.events as f64 / self.rows_of_model.max(1) as f64,
+            drift_share: model_state.drift_share,
+            features,
+            sizes: &sizes,
+            book: &state.book,
+            data: &data,
+        };
+        version.retrain.step(&due)
+    }
+
+    fn report(
+        &self,
+        candidate: &Candidate,
+        reference: Option<&ReferenceInfo>,
+        features: Vec<JudgedFeature>,
+        state: ModelStateInfo,
+        triggers_withheld: Vec<String>,
+        version: &VersionState,
+    ) -> WindowReport {
+        let unknown = version.segments.get(&candidate.segment).map(|segment| segment.window.unknown());
+        let named =
+            unknown.iter().flat_map(|unknown| unknown.iter()).map(|(name, rows)| (name.to_string(), rows));
+        WindowReport {
+            schema_version: SCHEMA_VERSION,
+            r#type: "window_report".into(),
+            id: report_id(&self.settings.app, &self.key, candidate.info.end, 0),
+            application_id: self.settings.app.clone(),
+            decided_at: candidate.info.end,
+            model: self.key.model.clone(),
+            version: self.key.version.clone(),
+            segment: self.key.segment.clone(),
+            window: candidate.info,
+            reference_id: reference.map(|reference| reference.id.clone()),
+            config_id: self.config_id.to_owned(),
+            verdict: worst(reference.is_some(), &features),
+            drift_share: state.drift_share,
+            drifted: state.drifted,
+            judgeable: state.judgeable,
+            insufficient: state.insufficient,
+            triggers_withheld,
+            unknown_features: named.collect(),
+            chunk: Chunk { index: 0, total: 1 },
+            features: features.into_iter().map(|judged| judged.report).collect(),
+        }
+    }
+}
+
+impl Candidate {
+    /// Whether there is nothing in the window to report.
+    fn info_is_blank(&self) -> bool {
+        self.info.events + self.info.late + self.info.idle_late + self.info.conflict + self.info.lost == 0
+    }
+}
+
+/// The worst verdict of the features; why there is none otherwise.
+pub fn worst(has_reference: bool, features: &[JudgedFeature]) -> Verdict {
+    let severities = features.iter().filter_map(|judged| judged.judgement.verdict.severity());
+    match severities.max() {
+        Some(severity) => severity.into(),
+        None if has_reference => Verdict::Insufficient,
+        None => Verdict::NoReference,
+    }
+}
+
+/// Closes everything of a version that has gone quiet.
+pub(super) fn retire_version(
+    settings: &EvaluatorSettings,
+    name: &Name,
+    model: &mut ModelState,
+    version: &Name,
+    pane: Pane,
+    outputs: &mut Vec<Output>,
+) {
+    let reason =
+        if model.versions.len() == 1 { ResolveReason::Silent } else { ResolveReason::VersionRetired };
+    let (of_model, config_id) = settings.model(name);
+    let Some(mut state) = model.versions.remove(version) else { return };
+    let now = settings.grid.end(pane);
+    for (segment, mut state) in std::mem::take(&mut state.segments) {
+        let Some(held) = &state.held else { continue };
+        let key = ModelKey { model: name.clone(), version: version.clone(), segment };
+        let info = window_info(settings, of_model, &state, pane);
+        let model_state = model_state(std::iter::empty());
+        let reference = &held.info;
+        let step = Step {
+            app: &settings.app,
+            key: &key,
+            settings: of_model,
+            config_id,
+            window: info,
+            reference,
+            model_state,
+        };
+        let events = state.book.resolve_all(&step, reason, &mut model.limit);
+        outputs.extend(events.into_iter().map(|event| Output::Event(Box::new(event))));
+    }
+    // Nobody can act on a trigger of a version that is gone: its time is up.
+    let key = ModelKey { model: name.clone(), version: version.clone(), segment: Vec::new() };
+    if let Some(expires_at) = state.retrain.expires_at() {
+        let expired = state.retrain.expire(&settings.app, &key, of_model, config_id, expires_at.max(now));
+        outputs.extend(expired.map(|event| Output::Event(Box::new(DriftEvent { decided_at: now, ..event }))));
+    }
+    outputs.push(Output::VersionRetired { model: name.clone(), version: version.clone() });
+}
+
+/// The highest severity among open incidents of a category, for metrics.
+pub(super) fn open_incidents(model: &ModelState) -> impl Iterator<Item = (&Name, Severity, Category)> {
+    let segments =
+        model.versions.iter().flat_map(|(version, state)| state.segments.values().map(move |s| (version, s)));
+    segments.flat_map(|(version, segment)| {
+        segment.book.open().map(move |(_, category, incident)| (version, incident.severity, category))
+    })
+}

@@ -1,0 +1,166 @@
+//! A model in stage 2: its versions and segments, their panes and windows.
+
+use crate::policy::record::{OffsetsInfo, ReferenceInfo, ResolveReason};
+use crate::policy::{DataIndex, HourlyLimit, IncidentBook, RetrainState};
+use crate::reference::{Profile, Resolved};
+use crate::window::{Flow, OffsetRange, PaneData, SlidingWindow, Source};
+use crate::words::{Name, Pane, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A reference in force, with what records say of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Held {
+    pub info: ReferenceInfo,
+    pub profile: Arc<Profile>,
+}
+
+impl From<Resolved> for Held {
+    fn from(resolved: Resolved) -> Self {
+        let Resolved { profile, effective_from, origin, inherited } = resolved;
+        let info = ReferenceInfo {
+            id: profile.id().clone(),
+            rows: profile.rows(),
+            effective_from,
+            inherited,
+            origin,
+        };
+        Held { info, profile }
+    }
+}
+
+/// A pane that still takes rows.
+#[derive(Debug, Clone)]
+pub(super) struct OpenPane {
+    pub held: Option<Held>,
+    pub data: PaneData,
+    /// Offset of the oldest delta that no snapshot has; `None` when the snapshot is current.
+    pub dirty_since: Option<i64>,
+    /// Whether it must be in the next commit, because its deltas alone do not tell its content.
+    pub must_save: bool,
+    /// Whether the changelog has a snapshot of it.
+    pub saved: bool,
+}
+
+/// One segment of a version's traffic.
+#[derive(Debug, Clone)]
+pub(super) struct SegmentState {
+    pub open: BTreeMap<Pane, OpenPane>,
+    pub window: SlidingWindow,
+    pub epoch: Option<Pane>,
+    pub held: Option<Held>,
+    pub book: IncidentBook,
+    /// Why incidents are to be closed at the next window end.
+    pub reset: Option<ResolveReason>,
+}
+
+impl SegmentState {
+    pub fn new(panes: u32) -> Self {
+        SegmentState {
+            open: BTreeMap::new(),
+            window: SlidingWindow::new(panes),
+            epoch: None,
+            held: None,
+            book: IncidentBook::default(),
+            reset: None,
+        }
+    }
+
+    pub fn reference_id(&self) -> Option<&str> {
+        self.held.as_ref().map(|held| held.info.id.as_str())
+    }
+}
+
+/// Rows of a version in a UTC day.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Day {
+    pub flow: Flow,
+    pub offsets: BTreeMap<Source, OffsetRange>,
+}
+
+/// A version of a model.
+#[derive(Debug, Clone)]
+pub(super) struct VersionState {
+    pub segments: BTreeMap<Vec<Name>, SegmentState>,
+    pub retrain: RetrainState,
+    pub last_rows_end: Time,
+    pub days: BTreeMap<i64, Day>,
+}
+
+impl VersionState {
+    pub fn new(now: Time) -> Self {
+        VersionState {
+            segments: BTreeMap::new(),
+            retrain: RetrainState::default(),
+            last_rows_end: now,
+            days: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a closed pane of all traffic to the index, and forgets days beyond the look-back.
+    pub fn index(&mut self, start: Time, end: Time, data: &PaneData, lookback_ms: i64) {
+        if data.flow.events > 0 {
+            self.last_rows_end = end;
+        }
+        if !data.is_empty() {
+            let day = self.days.entry(start.ms().div_euclid(DAY_MS)).or_default();
+            day.flow.add(&data.flow);
+            for (source, range) in &data.offsets {
+                OffsetRange::widen_in(&mut day.offsets, source, *range);
+            }
+        }
+        let oldest = end.plus_ms(-lookback_ms).ms().div_euclid(DAY_MS);
+        self.days.retain(|day, _| *day >= oldest);
+    }
+
+    /// Where the rows of the look-back before `end` stand.
+    pub fn data(&self, end: Time, lookback_ms: i64) -> DataIndex {
+        let mut flow = Flow::default();
+        let mut offsets: BTreeMap<Source, OffsetRange> = BTreeMap::new();
+        for day in self.days.values() {
+            flow.add(&day.flow);
+            for (source, range) in &day.offsets {
+                OffsetRange::widen_in(&mut offsets, source, *range);
+            }
+        }
+        let first = self.days.keys().next().map_or(end, |day| Time::from_ms(day * DAY_MS));
+        let info = |((topic, partition), range): (Source, OffsetRange)| OffsetsInfo {
+            topic,
+            partition,
+            first_offset: range.first,
+            next_offset: range.next,
+            complete: true,
+            reason: None,
+        };
+        DataIndex {
+            offsets: offsets.into_iter().map(info).collect(),
+            start: first.max(end.plus_ms(-lookback_ms - DAY_MS)),
+            rows: flow.events,
+            late: flow.late,
+            completeness: flow.completeness(),
+        }
+    }
+}
+
+/// A model.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ModelState {
+    /// The last pane that is closed; `None` before the first.
+    pub closed_through: Option<Pane>,
+    pub versions: BTreeMap<Name, VersionState>,
+    pub limit: HourlyLimit,
+}
+
+impl ModelState {
+    /// The first pane that is to be closed next, given how far the watermark has come: the one after
+    /// the last, or the oldest open one.
+    pub fn next_pane(&self) -> Option<Pane> {
+        let oldest = || {
+            let segments = self.versions.values().flat_map(|version| version.segments.values());
+            segments.filter_map(|segment| segment.open.keys().next().copied()).min()
+        };
+        self.closed_through.map(|pane| Pane(pane.0 + 1)).or_else(oldest)
+    }
+}

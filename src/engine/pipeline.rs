@@ -1,0 +1,80 @@
+//! Both stages in one piece, without a bus between them: for files, tests and benches.
+
+use super::{Evaluator, EvaluatorSettings, Output, Position, Sketcher, SketcherSettings, SourceState, Taken};
+use crate::event::{BadRecord, Event};
+use crate::reference::References;
+use crate::words::{Name, Time};
+use std::sync::Arc;
+
+/// Stage 1 and stage 2, joined. Deltas pass as values, in the order in which a deltas partition would
+/// hold them, so that the results are those of the service.
+#[derive(Debug)]
+pub struct Pipeline {
+    sketcher: Sketcher,
+    evaluator: Evaluator,
+    references: References,
+}
+
+impl Pipeline {
+    /// Both stages over these input topics with their numbers of partitions, read from the start.
+    pub fn new(
+        sketcher: SketcherSettings,
+        evaluator: Arc<EvaluatorSettings>,
+        references: References,
+        topics: Vec<(Name, i32)>,
+    ) -> Self {
+        let mut sketcher = Sketcher::new(sketcher);
+        for (topic, partitions) in &topics {
+            for partition in 0..*partitions {
+                let source = (topic.clone(), partition);
+                sketcher.assign(Position { source, next_offset: 0, state: SourceState::default() });
+            }
+        }
+        sketcher.set_topics(topics);
+        Pipeline { sketcher, evaluator: Evaluator::new(evaluator), references }
+    }
+
+    /// The references; they may change between records.
+    pub fn references_mut(&mut self) -> &mut References {
+        &mut self.references
+    }
+
+    /// Takes one record.
+    pub fn take(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        record_time: Option<Time>,
+        decoded: Result<Event<'_>, BadRecord>,
+    ) -> Taken {
+        self.sketcher.take(topic, partition, offset, record_time, decoded, &self.references)
+    }
+
+    /// Passes on what stage 1 has gathered, as a commit does, and returns what stage 2 decided.
+    pub fn commit(&mut self) -> Vec<Output> {
+        let drained = self.sketcher.drain();
+        for delta in drained.deltas {
+            let offset = self.evaluator.next_offset();
+            self.evaluator.merge(offset, Time::EPOCH, delta, &self.references);
+        }
+        if let Some(progress) = drained.progress {
+            let offset = self.evaluator.next_offset();
+            self.evaluator.hear(offset, Time::EPOCH, &progress);
+        }
+        self.evaluator.take_outputs()
+    }
+
+    /// Commits, then closes what is still open, whatever the watermark.
+    pub fn close(&mut self) -> Vec<Output> {
+        let mut outputs = self.commit();
+        self.evaluator.close_all();
+        outputs.extend(self.evaluator.take_outputs());
+        outputs
+    }
+
+    /// Stage 2, to look at.
+    pub fn evaluator(&self) -> &Evaluator {
+        &self.evaluator
+    }
+}
