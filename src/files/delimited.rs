@@ -36,6 +36,9 @@ impl Delimited {
                 .hint("the first line must name the columns"));
         }
         table.returns = table.reader.position().line() == 1 + lines_in(&table.record);
+        if table.returns {
+            table.reader.get_mut().ends_lines_with_return();
+        }
         table.columns = columns_of(&table.record).map_err(|error| error.at(table.place()))?;
         Ok(table)
     }
@@ -104,7 +107,8 @@ impl Delimited {
         match error.kind() {
             ErrorKind::Io(error) => self.reader.get_ref().explain(error, self.place()),
             ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                Error::input(format!("{len} fields where the header names {expected_len} columns"))
+                let fields = if *len == 1 { "field" } else { "fields" };
+                Error::input(format!("{len} {fields} where the header names {expected_len} columns"))
                     .at(self.place())
                     .hint("a field that holds a delimiter or a line end must stand in double quotes")
             }

@@ -1,7 +1,7 @@
 //! Rows from CSV, TSV, JSON lines and Parquet files, plain or gzipped, one after the other.
 //!
-//! A [`Table`] reads any of them in memory that does not grow with the file: one record (at most
-//! [`MAX_RECORD_BYTES`]) or one batch of rows at a time. What a file holds becomes [`Value`]s; what
+//! A `Table` reads any of them in memory that does not grow with the file: one record (at most
+//! `MAX_RECORD_BYTES`) or one batch of rows at a time. What a file holds becomes `Value`s; what
 //! they mean (kinds, features, events) is for others to say. Nothing here writes a file.
 
 mod columnar;
@@ -27,9 +27,6 @@ use json_lines::JsonLines;
 use source::Source;
 use std::ops::Range;
 use std::path::Path;
-
-#[cfg(doc)]
-use crate::event::Value;
 
 /// Opens the table at `path` and reads as far as its columns are known.
 ///

@@ -22,6 +22,8 @@ pub(super) struct Source {
     bytes: Box<dyn Read + Send>,
     zipped: bool,
     left_in_record: u64,
+    /// What ends the last line, where it has no end of its own.
+    line_end: u8,
     last_byte: u8,
     quotes: u64,
     bytes_read: Arc<AtomicU64>,
@@ -59,6 +61,7 @@ impl Source {
             bytes,
             zipped,
             left_in_record: MAX_RECORD_BYTES,
+            line_end: b'\n',
             last_byte: b'\n',
             quotes: 0,
             bytes_read,
@@ -74,6 +77,11 @@ impl Source {
     /// Says that a record starts about here: readers look ahead by a buffer, no more.
     pub(super) fn start_record(&mut self) {
         self.left_in_record = MAX_RECORD_BYTES;
+    }
+
+    /// Says that the lines of this file end with a carriage return first.
+    pub(super) fn ends_lines_with_return(&mut self) {
+        self.line_end = b'\r';
     }
 
     /// How many double quotes there were.
@@ -116,7 +124,7 @@ impl Read for Source {
         let wanted = usize::try_from(self.left_in_record).map_or(buffer.len(), |left| left.min(buffer.len()));
         let mut read = self.bytes.read(&mut buffer[..wanted])?;
         if read == 0 && wanted > 0 && !matches!(self.last_byte, b'\n' | b'\r') {
-            buffer[0] = b'\n';
+            buffer[0] = self.line_end;
             read = 1;
         }
         if let Some(last) = buffer[..read].last() {

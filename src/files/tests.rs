@@ -90,12 +90,17 @@ fn a_header_names_each_column_once() {
 fn a_csv_row_with_too_few_or_too_many_fields_is_an_error_that_names_the_line() {
     let (kind, text) = error_of("a.csv", "x,y\n1,2\n\"3\n\",4\n5\n");
     assert_eq!(kind, ErrorKind::Input);
-    assert!(text.starts_with("1 fields where the header names 2 columns (a.csv:5); a field that"), "{text}");
-    assert!(
-        error_of("a.csv", "x,y\r\n\r\n1,2,3\r\n")
-            .1
-            .contains("3 fields where the header names 2 columns (a.csv:3)")
-    );
+    assert!(text.starts_with("1 field where the header names 2 columns (a.csv:5); a field that"), "{text}");
+    for (text, line) in [
+        ("x,y\r\n\r\n1,2,3\r\n", 3),
+        ("x,y\r\n1,2\r\n1,2,3", 3),
+        ("x,y\n\n\n1,2,3", 4),
+        ("x,y\n1,2\n1,\"2\n\n\",3\n", 3),
+    ] {
+        let place = format!("3 fields where the header names 2 columns (a.csv:{line})");
+        let (_, error) = error_of("a.csv", text);
+        assert!(error.contains(&place), "{text:?} gave {error}");
+    }
 }
 
 #[test]

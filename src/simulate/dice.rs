@@ -84,3 +84,32 @@ pub(super) fn rounded(number: f64, decimals: i32) -> f64 {
     let unit = 10f64.powi(decimals);
     (number * unit).round() / unit
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stream_of_each_seed_has_numbers_of_its_own() {
+        let first = |seed, stream| Dice::new(seed, stream).uniform();
+        assert_eq!(first(1, 0), first(1, 0));
+        assert_ne!(first(1, 0), first(1, 1));
+        assert_ne!(first(1, 0), first(2, 0));
+    }
+
+    #[test]
+    fn counts_have_the_mean_that_was_asked_for() {
+        let mut dice = Dice::new(1, 0);
+        let mean = |draw: &mut dyn FnMut() -> f64| (0..20_000).map(|_| draw()).sum::<f64>() / 20_000.0;
+        assert!((mean(&mut || dice.poisson(2.5)) - 2.5).abs() < 0.05);
+        assert!((mean(&mut || dice.exponential(18.0)) - 18.0).abs() < 0.5);
+        assert!((mean(&mut || dice.round(0.3)) - 0.3).abs() < 0.02);
+    }
+
+    #[test]
+    fn shares_pick_places_in_proportion_and_never_one_too_many() {
+        let cumulated = cumulated(&[2.0, 1.0, 1.0]);
+        assert_eq!(cumulated, [0.5, 0.75, 1.0]);
+        assert_eq!([0.0, 0.49, 0.5, 0.75, 1.0].map(|place| pick(&cumulated, place)), [0, 0, 1, 2, 2]);
+    }
+}

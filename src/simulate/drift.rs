@@ -129,15 +129,12 @@ impl Drift {
 
     /// Whether the change makes sense for the feature.
     pub(super) fn check(&self, feature: &Feature) -> Result<()> {
-        let fits = match (&self.change, &feature.shape) {
-            (
-                Change::MeanShift { .. } | Change::Scale { .. } | Change::UnitChange { .. },
-                Shape::Number { .. } | Shape::Count { .. },
-            )
-            | (Change::CategoryMix { .. }, Shape::Category { .. } | Shape::Boolean { .. })
-            | (Change::NewCategory { .. }, Shape::Category { .. })
-            | (Change::Missing { .. } | Change::Constant | Change::AllNull, _) => true,
-            _ => false,
+        let is_number = matches!(feature.shape, Shape::Number { .. } | Shape::Count { .. });
+        let fits = match self.change {
+            Change::MeanShift { .. } | Change::Scale { .. } | Change::UnitChange { .. } => is_number,
+            Change::CategoryMix { .. } => !is_number,
+            Change::NewCategory { .. } => matches!(feature.shape, Shape::Category { .. }),
+            Change::Missing { .. } | Change::Constant | Change::AllNull => true,
         };
         let sane = match self.change {
             Change::MeanShift { sigmas } => sigmas.is_finite(),

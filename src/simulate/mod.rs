@@ -1,7 +1,7 @@
 //! A stream of scored card payments, as a fraud model would publish them, with drifts that set in
 //! when a schedule says so.
 //!
-//! Everything follows from a [`Scenario`] and a seed: the same two give the same events, byte for
+//! Everything follows from a `Scenario` and a seed: the same two give the same events, byte for
 //! byte. No clock and no bus is known here; event time is counted, not read. The drifts change the
 //! features and nothing else; the prediction is computed from the features as they came, so it
 //! moves where its inputs do.
