@@ -2,10 +2,10 @@
 
 use super::{brokers, unique, wait_until};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::client::{Client, ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Headers, Message};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -48,6 +48,10 @@ impl Topics {
             result.unwrap_or_else(|(name, code)| panic!("topic {name} was not created: {code}"));
         }
         self.created.lock().expect("no panic while locked").push(name.to_owned());
+        // The answer may come before the broker itself has heard of it, and led it.
+        wait_until(TIMEOUT, &format!("topic {name} is there"), || {
+            ends(self.admin.inner(), name).is_ok_and(|ends| ends.len() == partitions as usize)
+        });
     }
 }
 
@@ -188,7 +192,10 @@ impl Record {
 
 /// The end offset of each partition of `topic`, open and aborted transactions and their markers included.
 pub fn end_offsets(topic: &str) -> Vec<i64> {
-    ends(&reader("read_uncommitted"), topic)
+    let ends = ends(reader("read_uncommitted").client(), topic);
+    let ends = ends.unwrap_or_else(|error| panic!("the end of {topic}: {error}"));
+    assert!(!ends.is_empty(), "there is no topic {topic}");
+    ends
 }
 
 /// All committed records of `topic` up to its end at the time of the call, by partition and offset.
@@ -199,7 +206,8 @@ pub fn consume_all(topic: &str) -> Vec<Record> {
     let consumer = reader("read_committed");
     // A read_committed client is told the last stable offset as a partition's end.
     wait_until(TIMEOUT, &format!("a transaction in {topic} is still open"), || {
-        ends(&consumer, topic).iter().zip(&goal).all(|(stable, goal)| stable >= goal)
+        ends(consumer.client(), topic)
+            .is_ok_and(|stable| stable.iter().zip(&goal).all(|(stable, goal)| stable >= goal))
     });
     let mut assignment = TopicPartitionList::new();
     let mut unread = BTreeSet::new();
@@ -257,13 +265,11 @@ fn reader(isolation: &str) -> BaseConsumer {
         .expect("a consumer")
 }
 
-fn ends(consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
-    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).expect("the topic's metadata");
-    let partitions = metadata.topics()[0].partitions().len() as i32;
-    assert!(partitions > 0, "there is no topic {topic}");
-    (0..partitions)
-        .map(|partition| consumer.fetch_watermarks(topic, partition, TIMEOUT).expect("the end offset").1)
-        .collect()
+/// The end of each partition as this client sees it; none if there is no such topic.
+fn ends<C: ClientContext>(client: &Client<C>, topic: &str) -> KafkaResult<Vec<i64>> {
+    let metadata = client.fetch_metadata(Some(topic), TIMEOUT)?;
+    let partitions = 0..metadata.topics()[0].partitions().len() as i32;
+    partitions.map(|partition| Ok(client.fetch_watermarks(topic, partition, TIMEOUT)?.1)).collect()
 }
 
 /// Runs a future of the admin client to its end; on a thread of its own, since the caller may be a
