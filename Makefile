@@ -1,0 +1,40 @@
+# The commands of this repository; `make` alone lists them.
+
+FOR ?= 60s
+
+.PHONY: help check test test-full demo bench fmt doc
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+check: ## formatting, lints and documentation, warnings are errors
+	@tests/needs
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+
+test: ## all tests, on a broker and registry of their own (or KAFKA_BROKERS and SCHEMA_REGISTRY); ARGS='name'
+	@tests/needs
+	@tests/run $(ARGS)
+
+test-full: ## the long tests on whole data sets: make test-full DATA=directory
+	@test -n '$(DATA)' || { echo 'make test-full needs DATA=directory, the data sets' >&2; exit 2; }
+	@test -d '$(DATA)' || { echo 'make test-full: there is no directory $(DATA)' >&2; exit 2; }
+	@test -x tests/full/run || { echo 'make test-full: tests/full/run is missing' >&2; exit 2; }
+	@tests/needs
+	tests/full/run '$(DATA)'
+
+demo: ## builds and shows the whole thing on a made-up stream: FOR=60s
+	@tests/needs
+	cargo run --locked --release -- demo --for $(FOR)
+
+bench: ## the benchmarks; ARGS='name'
+	@tests/needs
+	cargo bench --locked -- $(ARGS)
+
+fmt: ## formats the code
+	cargo fmt
+
+doc: ## builds the documentation of the library
+	@tests/needs
+	cargo doc --locked --no-deps
