@@ -1,0 +1,6 @@
+//! The two stages over an in-memory bus: the promises of determinism and exactly-once, with crashes,
+//! rebalances and commits at seeded random moments. No Kafka; the real broker's turn is in `kafka/`.
+
+mod faults;
+mod windows;
+mod world;

@@ -1,0 +1,128 @@
+//! What comes out of a stream: counts that add up, and a drift that is found, told and acted on.
+
+use crate::world::{self, Row, comparable};
+use driftline::engine::{Output, Pipeline, Taken};
+use driftline::policy::record::{Category, Transition, WindowState};
+use driftline::words::Verdict;
+
+fn run(rows: &[Row], partitions: i32, commit_every: usize) -> (Vec<Output>, Pipeline, [u64; 2]) {
+    let topics = vec![("in".into(), partitions)];
+    let (sketcher, evaluator) = (world::sketcher_settings(), world::evaluator_settings());
+    let mut pipeline = Pipeline::new(sketcher, evaluator, world::references(), topics);
+    let mut offsets = vec![0; partitions as usize];
+    let mut outputs = Vec::new();
+    let (mut counted, mut late) = (0, 0);
+    for (i, row) in rows.iter().enumerate() {
+        let partition = i % partitions as usize;
+        match pipeline.take("in", partition as i32, offsets[partition], None, Ok(row.event())) {
+            Taken::Counted => counted += 1,
+            Taken::Late { .. } => late += 1,
+            other => panic!("{other:?}"),
+        }
+        offsets[partition] += 1;
+        if i % commit_every == commit_every - 1 {
+            outputs.extend(pipeline.commit());
+        }
+    }
+    outputs.extend(pipeline.commit());
+    (outputs, pipeline, [counted, late])
+}
+
+fn reports(outputs: &[Output]) -> impl Iterator<Item = &driftline::policy::record::WindowReport> {
+    outputs.iter().filter_map(|output| match output {
+        Output::Report(report) => Some(&**report),
+        _ => None,
+    })
+}
+
+#[test]
+fn every_row_is_in_exactly_one_pane_or_late_or_open() {
+    let rows = world::stream(1, 20_000, 1500);
+    let (outputs, pipeline, [counted, late]) = run(&rows, 3, 777);
+    assert!(late > 0, "the stream has late rows");
+    // Windows of four panes count each closed pane four times, but for the first and last ones:
+    // the pane's own rows are what a window has more than the one before it has left of it.
+    let mut closed = 0;
+    let mut told_late = 0;
+    for (model, version) in [("fraud", "1"), ("fraud", "2"), ("churn", "")] {
+        let whole: Vec<_> = reports(&outputs)
+            .filter(|report| {
+                (&*report.model, &*report.version) == (model, version) && report.segment.is_empty()
+            })
+            .collect();
+        // Ends of full windows four panes apart, and what the last one left over.
+        let last = whole.len() - 1;
+        let ends: Vec<usize> = (0..=last).rev().step_by(4).collect();
+        closed += ends.iter().map(|at| whole[*at].window.events).sum::<u64>();
+        told_late += ends.iter().map(|at| whole[*at].window.late).sum::<u64>();
+    }
+    assert_eq!(closed + pipeline.evaluator().open_rows(), counted);
+    assert!(told_late <= late);
+    assert_eq!(counted + late, rows.len() as u64);
+}
+
+#[test]
+fn segments_add_up_to_the_whole() {
+    let (outputs, ..) = run(&world::stream(2, 12_000, 200), 2, 1000);
+    for whole in reports(&outputs).filter(|report| &*report.model == "fraud" && report.segment.is_empty()) {
+        let parts = reports(&outputs).filter(|report| {
+            report.decided_at == whole.decided_at
+                && report.version == whole.version
+                && report.segment.len() == 1
+        });
+        assert_eq!(parts.map(|part| part.window.events).sum::<u64>(), whole.window.events);
+    }
+}
+
+#[test]
+fn a_shift_is_detected_told_once_and_asks_for_retraining() {
+    let (outputs, ..) = run(&world::stream(3, 20_000, 200), 3, 500);
+    let events: Vec<_> = outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Event(event) => Some(&**event),
+            _ => None,
+        })
+        .collect();
+    let detected: Vec<_> = events.iter().filter(|event| event.transition == Transition::Detected).collect();
+    assert!(
+        detected.iter().all(|event| &*event.version == "1" && event.decided_at.ms() > 10_000),
+        "{detected:#?}"
+    );
+    let whole: Vec<_> = detected.iter().filter(|event| event.segment.is_empty()).collect();
+    assert_eq!(whole.len(), 1);
+    assert_eq!((whole[0].feature.as_deref(), whole[0].category), (Some("x"), Category::Distribution));
+    assert!(whole[0].decided_at.ms() <= 13_000);
+    let triggers: Vec<_> = outputs.iter().filter(|output| matches!(output, Output::Trigger(_))).collect();
+    assert!(!triggers.is_empty(), "half of the weight drifted");
+    let expired = events.iter().filter(|event| event.transition == Transition::Expired).count();
+    assert!(expired >= 1, "nobody acted on the trigger within its time");
+    let ids: std::collections::BTreeSet<_> = events.iter().map(|event| &event.id).collect();
+    assert_eq!(ids.len(), events.len(), "an id is told once");
+}
+
+#[test]
+fn windows_are_partial_first_and_judged_by_their_rows() {
+    let (outputs, ..) = run(&world::stream(4, 9_000, 100), 1, 300);
+    let whole: Vec<_> =
+        reports(&outputs).filter(|report| &*report.version == "1" && report.segment.is_empty()).collect();
+    assert_eq!(whole[0].window.state, WindowState::Partial);
+    assert_eq!(whole[3].window.state, WindowState::Complete);
+    assert!(whole.iter().all(|report| report.verdict != Verdict::NoReference));
+}
+
+#[test]
+fn the_same_rows_over_any_number_of_partitions_and_commits_give_the_same() {
+    let rows = world::stream(5, 15_000, 250);
+    let (one, ..) = run(&rows, 1, 1000);
+    for (partitions, commit_every) in [(1, 37), (3, 1000), (3, 5000), (12, 411)] {
+        let (other, ..) = run(&rows, partitions, commit_every);
+        let (one, other) = (comparable(&one), comparable(&other));
+        for (model, decided) in &one {
+            // More partitions hold the watermark back: what both have decided must be the same.
+            let both = decided.len().min(other[model].len());
+            assert!(both > 10);
+            assert_eq!(decided[..both], other[model][..both], "{model}, {partitions} partitions");
+        }
+    }
+}
