@@ -1,8 +1,8 @@
 //! Bytes of an inference event to named values, or the reason why not.
 //!
 //! A decoder knows the envelope (where model, version, time and features stand) and nothing of
-//! references, windows or Kafka. What it cannot read is returned as data, a [`BadRecord`]; the only
-//! other outcome is that a schema can't be had now ([`DecodeError::Unavailable`]).
+//! references, windows or Kafka. What it cannot read is returned as data, a `BadRecord`; the only
+//! other outcome is that a schema can't be had now (`DecodeError::Unavailable`).
 
 mod avro;
 mod draft;

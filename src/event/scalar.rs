@@ -206,6 +206,11 @@ mod tests {
     }
 
     #[test]
+    fn a_leap_second_is_the_second_before_it() {
+        assert_eq!(ms("2016-12-31T23:59:60.5Z"), ms("2016-12-31T23:59:59.5Z"));
+    }
+
+    #[test]
     fn the_first_and_the_last_year_are_times() {
         assert_eq!(ms("0001-01-01T00:00:00Z"), Some(-62_135_596_800_000));
         assert_eq!(ms("9999-12-31T23:59:59.999Z"), Some(253_402_300_799_999));

@@ -356,6 +356,7 @@ fn lengths_counts_and_depths_are_held_against_the_bytes() {
         (r#""string""#, long(1 << 40), "the bytes end"),
         (r#""bytes""#, long(-1), "a negative length"),
         (r#""long""#, vec![0xff; 10], "more than 64 bits"),
+        (r#""long""#, [vec![0xff; 9], vec![2]].concat(), "more than 64 bits"),
         (r#"["null","long"]"#, long(2), "a union's branch"),
         (
             r#"{"type":"record","name":"E","fields":[{"name":"e","type":{"type":"enum","name":"C","symbols":["A"]}}]}"#,
