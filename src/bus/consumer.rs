@@ -8,11 +8,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -20,6 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::bus::fault;
 use crate::bus::offsets::list_offsets;
+use crate::bus::owned::{Committed, Cursor, LostOffsets, PartitionEnds, Polled, Table};
 use crate::bus::rebalance::{Change, Reading, Rebalances, assign};
 use crate::bus::record::{Record, TopicPartition};
 use crate::bus::settings::KafkaSettings;
@@ -27,107 +27,8 @@ use crate::error::{Error, Result};
 
 /// How long a request to the broker may take.
 const REQUEST: Duration = Duration::from_secs(10);
-
-/// What one [`StageConsumer::poll`] brought.
-pub enum Polled<'a> {
-    /// The next record of one of the partitions.
-    Record(Record<'a>),
-    /// These partitions are now this member's. Answer with [`StageConsumer::start`] soon: until
-    /// then the member cannot take part in the next rebalance.
-    Assigned(Vec<TopicPartition>),
-    /// These partitions are gone, given back or lost. Discard what was made of their records since
-    /// the last commit; where other partitions share the same uncommitted work, discard all of it
-    /// and rewind those that stay.
-    Revoked(Vec<TopicPartition>),
-    /// All committed records of this partition were handed out. Told once each time.
-    Eof(TopicPartition),
-    /// Records were deleted before they were read. Nothing more comes from these partitions until
-    /// they are rewound, for example to `first`.
-    Lost(Vec<LostOffsets>),
-    /// Something failed that librdkafka goes on to try: count it, log it, poll on.
-    Trouble(Error),
-    /// Nothing within the timeout.
-    Nothing,
-}
-
-/// A partition whose next offset does not exist.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LostOffsets {
-    /// The partition.
-    pub partition: TopicPartition,
-    /// The offset that was to be read next.
-    pub wanted: i64,
-    /// The first offset that there is.
-    pub first: i64,
-    /// The offset after the last.
-    pub end: i64,
-}
-
-/// What a group has committed for a partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
-    /// The next offset to process; `None` where nothing was committed.
-    pub offset: Option<i64>,
-    /// What was kept beside it.
-    pub metadata: String,
-}
-
-/// Where this member stands in a partition and where it ends, as seen about once a second.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionEnds {
-    /// The partition.
-    pub partition: TopicPartition,
-    /// The next offset to hand out.
-    pub position: i64,
-    /// The end of what is committed.
-    pub stable_end: i64,
-    /// The end of what is written.
-    pub high_watermark: i64,
-}
-
-/// One owned partition.
-struct Cursor {
-    position: i64,
-    paused: bool,
-    /// The end was reached and told, and nothing came since.
-    at_end: bool,
-}
-
-/// The owned partitions. A stage reads few topics, so that a search through their names is quick,
-/// and a partition is an index.
-#[derive(Default)]
-struct Table(Vec<(Arc<str>, Vec<Option<Cursor>>)>);
-
-impl Table {
-    fn get(&mut self, topic: &str, partition: i32) -> Option<&mut Cursor> {
-        let (_, partitions) = self.0.iter_mut().find(|(name, _)| **name == *topic)?;
-        partitions.get_mut(usize::try_from(partition).ok()?)?.as_mut()
-    }
-
-    fn set(&mut self, partition: &TopicPartition, cursor: Option<Cursor>) {
-        let index = usize::try_from(partition.partition).expect("Kafka numbers partitions from 0");
-        let at = match self.0.iter().position(|(name, _)| *name == partition.topic) {
-            Some(at) => at,
-            None => {
-                self.0.push((partition.topic.clone(), Vec::new()));
-                self.0.len() - 1
-            }
-        };
-        let partitions = &mut self.0[at].1;
-        if partitions.len() <= index {
-            partitions.resize_with(index + 1, || None);
-        }
-        partitions[index] = cursor;
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (TopicPartition, &Cursor)> {
-        self.0.iter().flat_map(|(topic, partitions)| {
-            (0..).zip(partitions).filter_map(move |(number, cursor)| {
-                cursor.as_ref().map(|cursor| (TopicPartition::new(topic.clone(), number), cursor))
-            })
-        })
-    }
-}
+/// After this time a partition that cannot be moved is started anew.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// A member of a stage's group. For one thread; dropping it leaves the group, unless the member is
 /// static (see `kafka.instance`).
@@ -257,37 +158,66 @@ impl StageConsumer {
     /// # Panics
     /// A partition is not owned.
     pub fn rewind(&self, offsets: &[(TopicPartition, i64)]) -> Result<()> {
-        let deadline = Instant::now() + REQUEST;
+        let cannot = "cannot go back to an offset";
+        let started = Instant::now();
         let mut left: Vec<(TopicPartition, i64)> = offsets.to_vec();
         while !left.is_empty() {
-            let cannot = "cannot go back to an offset";
             let result = self.consumer.seek_partitions(offset_list(&left)?, REQUEST);
             let list = result.map_err(|error| fault::kafka(cannot, &error))?;
-            let late = Instant::now() >= deadline;
             let mut failed = Vec::new();
             for (partition, offset) in left {
                 let element = list.find_partition(&partition.topic, partition.partition);
                 match element.map_or(Ok(()), |element| element.error()) {
-                    Ok(()) => {
-                        let mut table = self.table.borrow_mut();
-                        let cursor = table.get(&partition.topic, partition.partition);
-                        let cursor = cursor.expect("only owned partitions are rewound");
-                        cursor.position = offset;
-                        cursor.at_end = false;
-                    }
-                    // A partition that has just been started cannot be moved for some milliseconds.
-                    Err(KafkaError::OffsetFetch(Code::State | Code::PreviousInProgress)) if !late => {
+                    Ok(()) => self.moved(&partition, offset),
+                    Err(KafkaError::OffsetFetch(Code::State | Code::PreviousInProgress)) => {
                         failed.push((partition, offset));
                     }
                     Err(error) => return Err(fault::kafka(cannot, &error).at(partition)),
                 }
             }
             left = failed;
+            // A partition that was just started cannot be moved for some milliseconds, one whose
+            // fetching ended in an error never.
+            if !left.is_empty() && started.elapsed() >= SETTLE {
+                return self.restart(&left).map_err(|error| fault::kafka(cannot, &error).at(&left[0].0));
+            }
             if !left.is_empty() {
                 sleep(Duration::from_millis(10));
             }
         }
         Ok(())
+    }
+
+    /// Takes partitions out of the assignment and in again at these offsets.
+    fn restart(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
+        let partitions: Vec<TopicPartition> =
+            offsets.iter().map(|(partition, _)| partition.clone()).collect();
+        for (partition, offset) in offsets {
+            self.moved(partition, *offset);
+        }
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => {
+                self.consumer.incremental_unassign(&partition_list(&partitions))?;
+                self.consumer.incremental_assign(&native_offsets(offsets)?)
+            }
+            RebalanceProtocol::Eager | RebalanceProtocol::None => {
+                let all: Vec<(TopicPartition, i64)> = self
+                    .table
+                    .borrow()
+                    .iter()
+                    .map(|(partition, cursor)| (partition, cursor.position))
+                    .collect();
+                self.consumer.assign(&native_offsets(&all)?)
+            }
+        }
+    }
+
+    fn moved(&self, partition: &TopicPartition, offset: i64) {
+        let mut table = self.table.borrow_mut();
+        let cursor =
+            table.get(&partition.topic, partition.partition).expect("only owned partitions are rewound");
+        cursor.position = offset;
+        cursor.at_end = false;
     }
 
     /// Hands out no more records of these partitions.
@@ -444,16 +374,8 @@ impl StageConsumer {
     /// which one only where one topic has that partition. For the others see `next_end`.
     fn end_of(&self, partition: i32) -> Option<Polled<'_>> {
         let mut table = self.table.borrow_mut();
-        let mut candidates = table.0.iter_mut().filter_map(|(topic, partitions)| {
-            let cursor = partitions.get_mut(usize::try_from(partition).ok()?)?.as_mut()?;
-            Some((topic, cursor))
-        });
-        let (topic, cursor) = candidates.next()?;
-        if candidates.next().is_some() || cursor.at_end {
-            return None;
-        }
-        cursor.at_end = true;
-        Some(Polled::Eof(TopicPartition::new(topic.clone(), partition)))
+        let (partition, cursor) = table.only(partition)?;
+        (!std::mem::replace(&mut cursor.at_end, true)).then_some(Polled::Eof(partition))
     }
 
     /// A partition that the last statistics show read to its end.
@@ -537,10 +459,13 @@ fn partition_list(partitions: &[TopicPartition]) -> TopicPartitionList {
 }
 
 fn offset_list(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList> {
+    native_offsets(offsets).map_err(|error| fault::kafka("there is no such offset", &error))
+}
+
+fn native_offsets(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, KafkaError> {
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     for (partition, offset) in offsets {
-        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
-            .map_err(|error| fault::kafka("no such offset", &error).at(format!("{partition}@{offset}")))?;
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))?;
     }
     Ok(list)
 }

@@ -1,51 +1,55 @@
 //! Kafka at the level of bytes: consume, restore, one transaction a commit, topics, registry.
 //!
 //! Everything here blocks and is made for one thread a stage. Nothing here knows what a record
-//! means, and nothing commits outside a transaction. The order in which a stage uses it:
-//! [`TopicAdmin`] checks the topics, [`TransactionalProducer::connect`] ends what an earlier life
-//! left open, [`StageConsumer`] hands out partitions, [`LogReader`] restores their state, and each
-//! commit writes records and offsets together.
-
-/// What Kafka holds that is not there any more, and what it says in our words.
-mod fault;
+//! means, and nothing commits outside a transaction. The order in which a stage uses it: a
+//! [`TopicAdmin`](crate::bus::TopicAdmin) checks the topics, a
+//! [`TransactionalProducer`](crate::bus::TransactionalProducer) ends what an earlier life left
+//! open, a [`StageConsumer`](crate::bus::StageConsumer) hands out partitions, a
+//! [`LogReader`](crate::bus::LogReader) restores their state, and each commit writes records and
+//! offsets together.
 
 /// A stage's consumer: partitions come, records come, partitions go.
-pub mod consumer;
+mod consumer;
 /// A small broker inside this process, for the demo and for quick tests.
-pub mod embedded;
+mod embedded;
+mod fault;
 /// A compacted topic that is read to its end and then followed.
-pub mod follower;
+mod follower;
 /// One partition's log from an offset to its end.
-pub mod log;
+mod log;
 /// Where partitions begin and end.
-pub mod offsets;
+mod offsets;
+/// Records on their way out, and what the broker said of them.
+mod outgoing;
+/// What a consumer hands out and owns.
+mod owned;
 /// The partition that a key belongs to.
-pub mod partition;
+mod partition;
 mod rebalance;
 /// Records, their headers and their partitions.
-pub mod record;
+mod record;
 /// A client of a Confluent-compatible schema registry.
-pub mod registry;
+mod registry;
 /// Brokers, names and properties, checked.
-pub mod settings;
+mod settings;
 mod tail;
 /// Topics as they should be and as they are.
-pub mod topics;
+mod topics;
 /// One transaction for records and offsets.
-pub mod transaction;
+mod transaction;
 
-pub use consumer::{Committed, LostOffsets, PartitionEnds, Polled, StageConsumer};
+pub use consumer::StageConsumer;
 pub use embedded::EmbeddedBroker;
 pub use follower::{CatchUp, Follower};
 pub use log::{From, LogReader, Until};
 pub use offsets::{Isolation, OffsetReader, Start};
+pub use outgoing::{CommitFailure, CommittedOffset, Outgoing, SendFailure, TooLarge};
+pub use owned::{Committed, LostOffsets, PartitionEnds, Polled};
 pub use partition::partition_of;
 pub use rdkafka::consumer::ConsumerGroupMetadata;
-pub use record::{OutgoingHeaders, Record, TopicPartition};
+pub use record::{OutgoingHeaders, Record, RecordPlace, TopicPartition};
 pub use registry::{Registry, RegistryFailure, RegistrySettings, Schema, SchemaFormat};
-pub use settings::{KafkaSettings, refused_properties};
+pub use settings::{KafkaSettings, check_property, is_secret, refused_properties};
 pub use tail::{Outcome, Progress};
 pub use topics::{TopicAdmin, TopicFinding, TopicProblem, TopicSpec, TopicState};
-pub use transaction::{
-    CommitFailure, CommittedOffset, Outgoing, SendFailure, TooLarge, TransactionalProducer,
-};
+pub use transaction::TransactionalProducer;

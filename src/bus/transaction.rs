@@ -6,20 +6,20 @@
 //! producer is made and the committed offsets say what happened. It retries for as long as the
 //! caller wants, and nothing in it waits without asking.
 
-use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Message as _};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode as Code;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::bus::fault;
-use crate::bus::record::{OutgoingHeaders, TopicPartition};
+use crate::bus::outgoing::{
+    CommitFailure, CommittedOffset, Deliveries, Outgoing, Refused, SendFailure, TooLarge,
+};
+use crate::bus::record::OutgoingHeaders;
 use crate::bus::settings::KafkaSettings;
 use crate::error::{Error, Result};
 
@@ -27,105 +27,11 @@ use crate::error::{Error, Result};
 const STEP: Duration = Duration::from_secs(1);
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
-/// What a record takes beside its key, value and headers: the batch's header, lengths, times.
-const RECORD_OVERHEAD: usize = 128;
-
-/// A record to be sent. `partition: None` leaves the choice to the key, as Kafka's Java client
-/// makes it; `payload: None` is a tombstone; `timestamp` is in milliseconds since 1970, now if
-/// `None`.
-#[derive(Default)]
-pub struct Outgoing<'a> {
-    /// The topic.
-    pub topic: &'a str,
-    /// The partition, or by the key.
-    pub partition: Option<i32>,
-    /// The key.
-    pub key: Option<&'a [u8]>,
-    /// The value.
-    pub payload: Option<&'a [u8]>,
-    /// The headers.
-    pub headers: Option<OutgoingHeaders>,
-    /// The producer's timestamp.
-    pub timestamp: Option<i64>,
-}
-
-impl Outgoing<'_> {
-    fn bytes(&self) -> usize {
-        let lengths = self.key.map_or(0, <[u8]>::len) + self.payload.map_or(0, <[u8]>::len);
-        RECORD_OVERHEAD + lengths + self.headers.as_ref().map_or(0, OutgoingHeaders::bytes)
-    }
-}
-
-/// Where a partition goes on after a commit, with a note of at most a few kilobytes beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommittedOffset {
-    /// The partition.
-    pub partition: TopicPartition,
-    /// The offset of the next record to process.
-    pub next_offset: i64,
-    /// What is kept beside the offset.
-    pub metadata: String,
-}
-
-/// A record that is larger than its topic takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooLarge {
-    /// The topic that it was meant for.
-    pub topic: String,
-    /// Its size in bytes, with key, headers and what the format adds.
-    pub bytes: usize,
-    /// The most that is taken, where it is known.
-    pub limit: Option<usize>,
-}
-
-impl fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a record of {} bytes is too large for topic {}", self.bytes, self.topic)?;
-        self.limit.map_or(Ok(()), |limit| write!(f, ", which takes {limit}"))
-    }
-}
-
-/// Why a record was not taken.
-#[derive(Debug)]
-pub enum SendFailure {
-    /// It is too large. The transaction goes on without it.
-    TooLarge(TooLarge),
-    /// The producer takes nothing more in this transaction: commit or abort to learn why.
-    Refused(Error),
-}
-
-/// How a transaction ended without a commit.
-#[derive(Debug)]
-pub enum CommitFailure {
-    /// It was aborted: nothing of it counts. Discard the work since the last commit and go back to
-    /// the committed offsets, on all partitions.
-    Aborted(Error),
-    /// It was aborted because the broker found a record too large: as `Aborted`, but the same
-    /// record would fail again.
-    TooLarge(TooLarge),
-    /// The producer is of no more use and the outcome may be unknown. Drop it, connect a new one,
-    /// read the committed offsets and go back to them.
-    Lost(Error),
-    /// Another process took over under the same transactional id. End with this error.
-    Fenced(Error),
-}
-
-impl CommitFailure {
-    /// The error to log or to end with.
-    pub fn into_error(self) -> Error {
-        match self {
-            CommitFailure::Aborted(error) | CommitFailure::Lost(error) | CommitFailure::Fenced(error) => {
-                error
-            }
-            CommitFailure::TooLarge(record) => Error::bus(record.to_string()),
-        }
-    }
-}
-
 /// A producer whose records count when their transaction is committed. Its own thread serves the
 /// acknowledgements, so that an abort never waits for them.
 pub struct TransactionalProducer {
     producer: ThreadedProducer<Deliveries>,
+    config: ClientConfig,
     transactional_id: String,
     timeout: Duration,
     max_record_bytes: usize,
@@ -149,22 +55,10 @@ impl TransactionalProducer {
     ) -> Result<Self> {
         let max_record_bytes = settings.max_record_bytes(max_record_bytes);
         let transactional_id = settings.transactional_id(stage);
-        let cannot = format!("cannot connect the producer `{transactional_id}`");
-        let producer: ThreadedProducer<Deliveries> = settings
-            .producer(stage, max_record_bytes)
-            .create_with_context(Deliveries::default())
-            .map_err(|error| fault::kafka(&cannot, &error))?;
-        let mut waits = Waits::new(keep_going);
-        while let Err(error) = producer.init_transactions(STEP) {
-            let again =
-                matches!(&error, KafkaError::Transaction(inner) if inner.is_retriable() && !inner.is_fatal());
-            if !again || !waits.wait() {
-                let error = fault::kafka(&cannot, &error);
-                return Err(if again { error.retriable() } else { error });
-            }
-        }
+        let config = settings.producer(stage, max_record_bytes);
         Ok(TransactionalProducer {
-            producer,
+            producer: open(&config, &transactional_id, keep_going)?,
+            config,
             transactional_id,
             timeout: Duration::from_millis(settings.transaction_timeout_ms()),
             max_record_bytes,
@@ -372,13 +266,22 @@ impl TransactionalProducer {
         }
     }
 
+    /// Aborts because of `reason`.
     fn give_up(&mut self, reason: Refused, keep_going: &dyn Fn() -> bool) -> CommitFailure {
-        match self.abort(keep_going) {
-            Err(failure) => failure,
-            Ok(()) => match reason {
-                Refused::TooLarge(record) => CommitFailure::TooLarge(record),
-                Refused::Other(error) => CommitFailure::Aborted(error),
-            },
+        if let Err(failure) = self.abort(keep_going) {
+            return failure;
+        }
+        if self.producer.context().refused().is_some() {
+            // A refused record leaves a gap in the numbers of its partition's records, for which
+            // the broker would refuse the next transaction too. A new producer counts anew.
+            match open(&self.config, &self.transactional_id, keep_going) {
+                Ok(producer) => self.producer = producer,
+                Err(error) => return CommitFailure::Lost(error),
+            }
+        }
+        match reason {
+            Refused::TooLarge(record) => CommitFailure::TooLarge(record),
+            Refused::Other(error) => CommitFailure::Aborted(error),
         }
     }
 
@@ -402,6 +305,27 @@ enum Verdict {
     Abort(Error),
     Lost(Error),
     Fenced(Error),
+}
+
+/// A producer that may begin transactions; whoever had its id before may not.
+fn open(
+    config: &ClientConfig,
+    transactional_id: &str,
+    keep_going: &dyn Fn() -> bool,
+) -> Result<ThreadedProducer<Deliveries>> {
+    let cannot = format!("cannot connect the producer `{transactional_id}`");
+    let producer: ThreadedProducer<Deliveries> =
+        config.create_with_context(Deliveries::default()).map_err(|error| fault::kafka(&cannot, &error))?;
+    let mut waits = Waits::new(keep_going);
+    while let Err(error) = producer.init_transactions(STEP) {
+        let again =
+            matches!(&error, KafkaError::Transaction(inner) if inner.is_retriable() && !inner.is_fatal());
+        if !again || !waits.wait() {
+            let error = fault::kafka(&cannot, &error);
+            return Err(if again { error.retriable() } else { error });
+        }
+    }
+    Ok(producer)
 }
 
 fn offset_list(offsets: &[CommittedOffset]) -> Result<TopicPartitionList> {
@@ -437,67 +361,5 @@ impl<'a> Waits<'a> {
         sleep(self.next);
         self.next = (self.next * 2).min(LONGEST_WAIT);
         true
-    }
-}
-
-/// Why a transaction cannot be committed.
-#[derive(Debug, Clone)]
-enum Refused {
-    TooLarge(TooLarge),
-    Other(Error),
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Refused::Other(error)
-    }
-}
-
-/// Keeps the first refusal of the open transaction's records, or the largest of too large ones.
-#[derive(Default)]
-struct Deliveries {
-    refused: Mutex<Option<Refused>>,
-}
-
-impl Deliveries {
-    fn reset(&self) {
-        *self.lock() = None;
-    }
-
-    fn refused(&self) -> Option<Refused> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Refused>> {
-        // Each change is one assignment, so a panic elsewhere leaves nothing half done.
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, line: &str) {
-        fault::forward_log(level, facility, line);
-    }
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", "{error}: {reason}");
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let Err((error, record)) = result else { return };
-        let mut refused = self.lock();
-        if fault::code_of(error) == Some(Code::MessageSizeTooLarge) {
-            let bytes = record.key_len() + record.payload_len() + RECORD_OVERHEAD;
-            if !matches!(&*refused, Some(Refused::TooLarge(larger)) if larger.bytes >= bytes) {
-                let topic = record.topic().to_owned();
-                *refused = Some(Refused::TooLarge(TooLarge { topic, bytes, limit: None }));
-            }
-        } else if refused.is_none() {
-            let place = TopicPartition::new(record.topic(), record.partition());
-            *refused = Some(fault::kafka("a record was not taken", error).at(place).into());
-        }
     }
 }

@@ -122,8 +122,18 @@ fn an_open_transaction_of_the_group_is_waited_for_before_its_offsets_are_told() 
 
 #[test]
 fn records_deleted_before_they_were_read_are_told_with_their_range() {
+    for strategy in ["cooperative-sticky", "range"] {
+        deleted_records_are_told(&[
+            ("group.protocol", "classic"),
+            ("partition.assignment.strategy", strategy),
+        ]);
+    }
+    deleted_records_are_told(&[("group.protocol", "consumer")]);
+}
+
+fn deleted_records_are_told(properties: &[(&str, &str)]) {
     let partition = TopicPartition::new(topic(1, &[]), 0);
-    let settings = settings("", &[]);
+    let settings = settings("", properties);
     write(&mut producer(), &partition, &["a", "b", "c"]);
     TopicAdmin::new(&settings).unwrap().delete_records(&partition, 2).unwrap();
     let consumer = StageConsumer::subscribe(&settings, "stage", &[&partition.topic]).unwrap();
