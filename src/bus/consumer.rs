@@ -179,6 +179,10 @@ impl StageConsumer {
             // A partition that was just started cannot be moved for some milliseconds, one whose
             // fetching ended in an error never.
             if !left.is_empty() && started.elapsed() >= SETTLE {
+                if self.consumer.context().has_changes() {
+                    let error = Error::bus("the group is rebalancing: poll first").at(&left[0].0);
+                    return Err(error.retriable());
+                }
                 return self.restart(&left).map_err(|error| fault::kafka(cannot, &error).at(&left[0].0));
             }
             if !left.is_empty() {
@@ -424,19 +428,6 @@ impl StageConsumer {
             LostOffsets { partition, wanted, first, end }
         });
         Ok(lost.filter(|lost| lost.wanted < lost.first || lost.wanted > lost.end).collect())
-    }
-}
-
-impl Drop for StageConsumer {
-    fn drop(&mut self) {
-        // librdkafka closes only after every assignment was answered.
-        self.consumer.context().close();
-        let pending = self.pending.take();
-        if !pending.is_empty()
-            && let Err(error) = assign(&self.consumer, &partition_list(&pending))
-        {
-            tracing::debug!("an assignment could not be answered before leaving: {error}");
-        }
     }
 }
 

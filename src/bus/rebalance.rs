@@ -1,8 +1,8 @@
 //! What the group says while a consumer polls: partitions that come and partitions that go.
 //!
-//! A revocation is carried out at once, so that librdkafka can always go on (closing included). An
-//! assignment is only written down: nothing is fetched from a new partition until its consumer was
-//! told where to start, so no record can come before its assignment was handled.
+//! A revocation is carried out at once, since leaving the group waits for it. An assignment is only
+//! written down: nothing is fetched from a new partition until its consumer was told where to
+//! start, so no record can come before its assignment was handled.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,7 +43,6 @@ pub(super) struct Rebalances {
     readings: Mutex<Option<BTreeMap<TopicPartition, Reading>>>,
     /// Something above was written since it was last looked at.
     news: AtomicBool,
-    closing: AtomicBool,
 }
 
 impl Rebalances {
@@ -71,11 +70,6 @@ impl Rebalances {
     /// The readings that came since they were last taken.
     pub(super) fn take_readings(&self) -> Option<BTreeMap<TopicPartition, Reading>> {
         lock(&self.readings).take()
-    }
-
-    /// From now on assignments are taken without asking, since nobody will.
-    pub(super) fn close(&self) {
-        self.closing.store(true, Ordering::Release);
     }
 
     fn push(&self, change: Change) {
@@ -138,15 +132,7 @@ impl ClientContext for Rebalances {
 impl ConsumerContext for Rebalances {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
         match code {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                if self.closing.load(Ordering::Acquire) {
-                    if let Err(error) = assign(consumer, list) {
-                        self.push(Change::Failed(error));
-                    }
-                } else {
-                    self.push(Change::Assigned(names(list)));
-                }
-            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.push(Change::Assigned(names(list))),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 self.push(Change::Revoked(names(list)));
                 let gone = match consumer.rebalance_protocol() {

@@ -154,31 +154,38 @@ fn a_member_that_never_answered_its_assignment_can_still_leave() {
     for protocol in ["consumer", "classic"] {
         let settings = settings("", &[("group.protocol", protocol)]);
         let consumer = StageConsumer::subscribe(&settings, "stage", &[&topic]).unwrap();
+        let unpolled = StageConsumer::subscribe(&settings, "other", &[&topic]).unwrap();
         poll_until(&consumer, "an assignment", |polled| matches!(polled, Polled::Assigned(_)).then_some(()));
         let left = Instant::now();
         drop(consumer);
+        drop(unpolled);
         assert!(left.elapsed() < Duration::from_secs(10), "{protocol}: {:?}", left.elapsed());
     }
 }
 
-#[test]
-fn two_processes_of_one_name_do_not_share_a_group_in_silence() {
+/// Two members of one name, of which both are polled until one is told.
+fn twins_are_told(protocol: &str) {
     let topic = topic(2, &[]);
     let application = unique("app");
-    let of_twin = || settings_of(&application, "twin", &[("group.protocol", "classic")]);
+    let of_twin = || settings_of(&application, "twin", &[("group.protocol", protocol)]);
     let first = StageConsumer::subscribe(&of_twin(), "stage", &[&topic]).unwrap();
     join(&first);
     let second = StageConsumer::subscribe(&of_twin(), "stage", &[&topic]).unwrap();
-    join(&second);
     let deadline = Instant::now() + PATIENCE;
     let error = loop {
-        assert!(Instant::now() < deadline, "the first was not told");
-        match first.poll(Duration::from_millis(100)) {
-            Err(error) => break error,
-            Ok(_) => continue,
+        assert!(Instant::now() < deadline, "{protocol}: neither was told");
+        let polled = [&second, &first].map(|twin| twin.poll(Duration::from_millis(50)));
+        if let Some(error) = polled.into_iter().find_map(Result::err) {
+            break error;
         }
     };
-    assert!(error.to_string().contains("same instance name"), "{error}");
+    assert!(error.to_string().contains("same instance name"), "{protocol}: {error}");
+}
+
+#[test]
+fn two_processes_of_one_name_do_not_share_a_group_in_silence() {
+    twins_are_told("classic");
+    twins_are_told("consumer");
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_record_too_large_for_the_broker_alone_aborts_with_its_topic_and_size() {
 }
 
 #[test]
-fn headers_are_carried_whole_even_with_names_that_are_no_text_of_ours() {
+fn headers_are_carried_whole_repeated_and_empty_ones_too() {
     let partition = TopicPartition::new(topic(1, &[]), 0);
     let settings = settings("", &[]);
     let mut producer = producer_of(&settings);
