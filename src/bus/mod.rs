@@ -1,1 +1,55 @@
-//! (to be written)
+//! Kafka at the level of bytes: consume, restore, one transaction a commit, topics, registry.
+//!
+//! Everything here blocks and is made for one thread a stage. Nothing here knows what a record
+//! means, and nothing commits outside a transaction. The order in which a stage uses it: a
+//! [`TopicAdmin`](crate::bus::TopicAdmin) checks the topics, a
+//! [`TransactionalProducer`](crate::bus::TransactionalProducer) ends what an earlier life left
+//! open, a [`StageConsumer`](crate::bus::StageConsumer) hands out partitions, a
+//! [`LogReader`](crate::bus::LogReader) restores their state, and each commit writes records and
+//! offsets together.
+
+/// A stage's consumer: partitions come, records come, partitions go.
+mod consumer;
+/// A small broker inside this process, for the demo and for quick tests.
+mod embedded;
+mod fault;
+/// A compacted topic that is read to its end and then followed.
+mod follower;
+/// One partition's log from an offset to its end.
+mod log;
+/// Where partitions begin and end.
+mod offsets;
+/// Records on their way out, and what the broker said of them.
+mod outgoing;
+/// What a consumer hands out and owns.
+mod owned;
+/// The partition that a key belongs to.
+mod partition;
+mod rebalance;
+/// Records, their headers and their partitions.
+mod record;
+/// A client of a Confluent-compatible schema registry.
+mod registry;
+/// Brokers, names and properties, checked.
+mod settings;
+mod tail;
+/// Topics as they should be and as they are.
+mod topics;
+/// One transaction for records and offsets.
+mod transaction;
+
+pub use consumer::StageConsumer;
+pub use embedded::EmbeddedBroker;
+pub use follower::{CatchUp, Follower};
+pub use log::{From, LogReader, Until};
+pub use offsets::{Isolation, OffsetReader, Start};
+pub use outgoing::{CommitFailure, CommittedOffset, Outgoing, SendFailure, TooLarge};
+pub use owned::{Committed, LostOffsets, PartitionEnds, Polled};
+pub use partition::partition_of;
+pub use rdkafka::consumer::ConsumerGroupMetadata;
+pub use record::{OutgoingHeaders, Record, RecordPlace, TopicPartition};
+pub use registry::{Registry, RegistryFailure, RegistrySettings, Schema, SchemaFormat};
+pub use settings::{KafkaSettings, check_property, is_secret, refused_properties};
+pub use tail::{Outcome, Progress};
+pub use topics::{TopicAdmin, TopicFinding, TopicProblem, TopicSpec, TopicState};
+pub use transaction::TransactionalProducer;
