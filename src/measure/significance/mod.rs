@@ -1,0 +1,12 @@
+//! How surprising a difference is if nothing changed: the laws behind the p-values.
+//!
+//! Each takes counts and returns a probability within [0, 1], never NaN. Rows are taken as
+//! independent; what dependence costs is for the caller to account for in the counts.
+
+mod beta_binomial;
+mod chi_square;
+mod kolmogorov;
+
+pub use beta_binomial::{beta_binomial_lower, beta_binomial_upper, missing_p, unseen_p};
+pub use chi_square::{PooledTest, pooled_categories, pooled_ordered};
+pub use kolmogorov::{kolmogorov_p, kolmogorov_q};
