@@ -26,6 +26,7 @@ pub(super) fn ks(
     let mut value = low;
     if high > low {
         let mut points = [f.digest.support(), g.digest.support()].concat();
+        points.extend([f.digest, g.digest].iter().flat_map(|digest| [digest.min(), digest.max()]).flatten());
         points.retain(|point| point.is_finite());
         points.sort_by(f64::total_cmp);
         points.dedup();
