@@ -156,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn a_step_of_one_side_is_met_from_both_sides() {
+        let smooth: Vec<f64> = (0..5000).map(|i| f64::from(i * 7919 % 5000) / 5000.0).collect();
+        let reference = ordered(Kind::Continuous, vec![], vec![], &smooth);
+        for step in [0.55, 0.6, 0.65, 0.7, 0.75, 0.8] {
+            let found = distance(&reference, &[step; 10]);
+            assert!((found.value - step).abs() < 4e-4, "{step} {found:?}");
+        }
+    }
+
+    #[test]
     fn numbers_at_the_ends_of_their_range_are_measured() {
         let wild = [f64::MIN, -1e308, -5e-324, 0.0, 5e-324, f64::MIN_POSITIVE, 1e308, f64::MAX].repeat(200);
         let reference = ordered(Kind::Continuous, vec![-1e308, 0.0, 1e308], vec![1], &wild);
