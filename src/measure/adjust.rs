@@ -5,7 +5,7 @@
 //! procedure" (1979), the chance of any. An adjusted value at or under a level says that its test is
 //! found at that level. They suit one evaluation, not a stream of them.
 
-/// Benjamini-Hochberg adjusted values of `p` (each within [0, 1]), in the order given.
+/// Benjamini-Hochberg adjusted values of `p` (each from 0 to 1), in the order given.
 pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     let order = ascending(p);
     let mut adjusted = vec![1.0; p.len()];
@@ -17,7 +17,7 @@ pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// Holm adjusted values of `p` (each within [0, 1]), in the order given.
+/// Holm adjusted values of `p` (each from 0 to 1), in the order given.
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut adjusted = vec![1.0; p.len()];
     let mut most: f64 = 0.0;

@@ -153,6 +153,9 @@ fn unseen(reference: &FeatureProfile, window: &Tally) -> Result<Tested, Untestab
     if matches!(&*reference.basis, Basis::Ordered(_)) {
         return Err(Untestable::NotApplicable("numbers are not categories"));
     }
+    if reference.kind == Kind::Boolean {
+        return Err(Untestable::NotApplicable("a boolean has no unseen categories"));
+    }
     if !reference.tells_unseen() {
         return Err(Untestable::NotApplicable("too many categories in the reference to tell unseen ones"));
     }
@@ -166,4 +169,183 @@ fn unseen(reference: &FeatureProfile, window: &Tally) -> Result<Tested, Untestab
 /// Rows of the window and the reference, where both have enough.
 fn enough(n: u64, m: u64) -> Result<(u64, u64), Untestable> {
     if n.min(m) < MIN_ROWS { Err(Untestable::TooFewRows) } else { Ok((n, m)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Value;
+    use crate::measure::significance::kolmogorov_q;
+    use crate::measure::testdata::{categories, discrete, numbers, ordered, sketch, texts};
+    use crate::sketch::Categories;
+    use std::sync::Arc;
+
+    fn uniform(rows: usize, from: f64) -> Vec<f64> {
+        (0..rows).map(|i| from + (i * 7919 % rows) as f64 / rows as f64).collect()
+    }
+
+    fn continuous() -> FeatureProfile {
+        let edges = (1..100).map(|j| f64::from(j) / 100.0).collect();
+        ordered(Kind::Continuous, edges, (9..99).step_by(10).collect(), &uniform(5000, 0.0))
+    }
+
+    fn compared(reference: &FeatureProfile, values: &[f64]) -> Comparison {
+        compare(reference, &sketch(reference.kind, &reference.basis, numbers(values)))
+    }
+
+    fn named(reference: &FeatureProfile, counts: &[(&str, usize)]) -> Comparison {
+        compare(reference, &sketch(reference.kind, &reference.basis, texts(counts)))
+    }
+
+    #[test]
+    fn a_continuous_shape_is_tested_by_its_certain_distance() {
+        let found = compared(&continuous(), &uniform(1000, 0.1));
+        let (ks, shape) = (found.measures.ks.unwrap(), found.shape.tested().unwrap());
+        assert_eq!((found.rows, found.reference_rows), (1000, 5000));
+        assert_eq!(shape.p_certain, kolmogorov_q((5000.0 / 6.0_f64).sqrt() * ks.low));
+        assert!(shape.p_value <= shape.p_certain && shape.p_certain < 1e-6, "{shape:?}");
+        assert_eq!(
+            (shape.sizes.ks, shape.sizes.psi),
+            (Some(ks.low), Some(found.measures.psi.unwrap().corrected))
+        );
+    }
+
+    #[test]
+    fn an_unchanged_feature_surprises_nobody() {
+        let found = compared(&continuous(), &uniform(1000, 0.0));
+        assert!(found.shape.tested().unwrap().p_value > 0.99);
+        let reference = categories(&[("a", 700), ("b", 299), ("c", 1)], &[]);
+        let found = named(&reference, &[("a", 71), ("b", 29)]);
+        for question in [Question::Shape, Question::Missing, Question::Unseen] {
+            assert!(found.answer(question).tested().unwrap().p_certain > 0.5, "{question} {found:?}");
+        }
+    }
+
+    #[test]
+    fn categories_have_no_distance_and_a_pooled_test() {
+        let found = named(&categories(&[("a", 700), ("b", 300)], &[]), &[("a", 40), ("b", 60)]);
+        let shape = found.shape.tested().unwrap();
+        assert_eq!((found.measures.ks, shape.sizes.ks), (None, None));
+        assert!(shape.p_value == shape.p_certain && shape.p_value < 1e-8, "{shape:?}");
+        assert!(shape.sizes.psi.unwrap() > 0.3);
+    }
+
+    #[test]
+    fn missing_and_invalid_values_are_one_question_with_a_direction() {
+        let mut reference = continuous();
+        reference.sketch.tally.missing = 5000;
+        let mut window = sketch(Kind::Continuous, &reference.basis, numbers(&uniform(900, 0.0)));
+        window.tally.invalid = 100;
+        let fall = compare(&reference, &window).missing;
+        let fall = fall.tested().unwrap();
+        assert!((fall.sizes.share.unwrap() + 0.4).abs() < 1e-12 && fall.p_certain < 1e-12, "{fall:?}");
+        reference.sketch.tally.missing = 0;
+        let rise = compare(&reference, &window).missing;
+        let rise = rise.tested().unwrap();
+        assert!((rise.sizes.share.unwrap() - 0.1).abs() < 1e-12 && rise.p_certain < 1e-12, "{rise:?}");
+    }
+
+    #[test]
+    fn a_window_of_nothing_but_missing_values_answers_one_question() {
+        let reference = continuous();
+        let found =
+            compare(&reference, &sketch(Kind::Continuous, &reference.basis, vec![Value::Missing; 500]));
+        assert_eq!(found.shape, Answer::Untestable(Untestable::TooFewRows));
+        assert_eq!(found.measures, Measures::default());
+        let missing = found.missing.tested().unwrap();
+        assert!(missing.sizes.share == Some(1.0) && missing.p_certain == 0.0, "{missing:?}");
+    }
+
+    #[test]
+    fn unseen_categories_count_by_what_exceeds_the_references_own_rarities() {
+        let reference = categories(&[("a", 980), ("b", 1)], &[("c", 1), ("d", 18)]);
+        let found = named(&reference, &[("a", 180), ("x", 15), ("y", 5)]).unseen;
+        let tested = found.tested().unwrap();
+        assert!(
+            (tested.sizes.share.unwrap() - (0.1 - 0.002)).abs() < 1e-12 && tested.p_certain < 1e-8,
+            "{tested:?}"
+        );
+        let found = named(&reference, &[("a", 200)]).unseen;
+        let tested = found.tested().unwrap();
+        assert_eq!((tested.sizes.share, tested.p_certain), (Some(0.0), 1.0));
+    }
+
+    #[test]
+    fn a_question_that_makes_no_sense_says_why() {
+        let reason = |answer: Answer| match answer {
+            Answer::Untestable(why) => why.to_string(),
+            Answer::Tested(tested) => panic!("{tested:?}"),
+        };
+        assert_eq!(reason(compared(&continuous(), &[]).unseen), "numbers are not categories");
+        let names: Vec<String> = (0..100).map(|i| i.to_string()).collect();
+        let once: Vec<(&str, usize)> = names.iter().map(|name| (&**name, 1)).collect();
+        let identifiers = categories(&[], &once);
+        assert_eq!(reason(named(&identifiers, &[("x", 100)]).unseen), "identifier-like column");
+        let mut incomplete = categories(&[("a", 100)], &[]);
+        incomplete.basis =
+            Arc::new(Basis::Categories(Categories::new(vec!["a".into()], vec![], false).unwrap()));
+        let found = named(&incomplete, &[("a", 50), ("z", 50)]);
+        assert!(reason(found.unseen).starts_with("too many categories"), "{found:?}");
+        assert_eq!(
+            reason(named(&categories(&[("a", 100)], &[]), &[("a", 50)]).shape),
+            "fewer than two cells with rows enough"
+        );
+        assert_eq!(reason(named(&categories(&[("a", 49)], &[]), &[("a", 50)]).missing), "fewer than 50 rows");
+        let boolean =
+            FeatureProfile { kind: Kind::Boolean, ..categories(&[("false", 50), ("true", 50)], &[]) };
+        assert!(reason(named(&boolean, &[("true", 50)]).unseen).starts_with("a boolean"));
+    }
+
+    #[test]
+    fn a_constant_that_stays_is_no_change_and_one_that_leaves_is() {
+        for reference in [
+            discrete(&[7.0; 200]),
+            ordered(Kind::Continuous, vec![7.0_f64.next_down(), 7.0], vec![1], &[7.0; 200]),
+        ] {
+            let stays = compared(&reference, &[7.0; 100]);
+            assert_eq!((stays.measures.psi.unwrap().value, stays.measures.ks.unwrap().high), (0.0, 0.0));
+            let leaves = compared(&reference, &[7.0_f64.next_up(); 100]);
+            assert_eq!(
+                (leaves.measures.ks.unwrap().low, leaves.shape.tested().unwrap().sizes.ks),
+                (1.0, Some(1.0))
+            );
+            assert!(leaves.shape.tested().unwrap().p_certain < 1e-12, "{leaves:?}");
+        }
+    }
+
+    #[test]
+    fn every_number_is_finite_whatever_the_sides_are() {
+        let wild = [f64::MIN, -5e-324, 0.0, 5e-324, f64::MAX].repeat(60);
+        let references = [
+            continuous(),
+            discrete(&wild),
+            discrete(&[]),
+            ordered(Kind::Continuous, vec![-1e308, 1e308], vec![], &wild),
+            ordered(Kind::Continuous, vec![], vec![], &[]),
+        ];
+        for reference in &references {
+            for values in [&[][..], &[1.0][..], &[5e-324; 300][..], &wild[..], &uniform(3000, 1e306)[..]] {
+                let mut window = sketch(reference.kind, &reference.basis, numbers(values));
+                for scale in [1, 1_000_000] {
+                    window.tally.cells.iter_mut().for_each(|count| *count *= scale);
+                    let found = compare(reference, &window);
+                    for measure in [found.measures.psi, found.measures.ks].into_iter().flatten() {
+                        let ordered = measure.low <= measure.value && measure.value <= measure.high;
+                        assert!(
+                            ordered && measure.high.is_finite() && measure.corrected >= 0.0,
+                            "{measure:?}"
+                        );
+                    }
+                    for tested in Question::ALL.iter().filter_map(|question| found.answer(*question).tested())
+                    {
+                        assert!(
+                            0.0 <= tested.p_value
+                                && tested.p_value <= tested.p_certain
+                                && tested.p_certain <= 1.0
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

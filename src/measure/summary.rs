@@ -79,6 +79,6 @@ mod tests {
     fn what_is_not_there_or_overflows_is_none() {
         assert_eq!(Summary::of(&FeatureSketch::default()), Summary::default());
         let summary = Summary::of(&sketch_numbers(&cells(), &[-1.7e308, 1.7e308]));
-        assert_eq!((summary.std, summary.p50, summary.max), (None, None, Some(1.7e308)));
+        assert_eq!((summary.std, summary.p50, summary.max), (None, Some(0.0), Some(1.7e308)));
     }
 }

@@ -1,6 +1,6 @@
 //! How surprising a difference is if nothing changed: the laws behind the p-values.
 //!
-//! Each takes counts and returns a probability within [0, 1], never NaN. Rows are taken as
+//! Each takes counts and returns a probability from 0 to 1, never NaN. Rows are taken as
 //! independent; what dependence costs is for the caller to account for in the counts.
 
 mod beta_binomial;

@@ -1,7 +1,13 @@
-//! Answers computed independently of this crate (`make.py` says how), and how they are compared.
+//! Answers computed independently of this crate (`make.py` says how), how they are compared, and
+//! small references to compare windows with.
 
+use crate::event::Value;
+use crate::reference::FeatureProfile;
+use crate::sketch::{Accumulator, Basis, Categories, FeatureSketch, OrderedCells, hash_of};
+use crate::words::{Kind, Role};
 use serde::Deserialize;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Expected {
@@ -69,4 +75,60 @@ impl Expected {
 pub(super) fn assert_close(found: f64, expected: f64, tolerance: f64, case: &dyn Debug) {
     let close = (found - expected).abs() <= tolerance * expected.abs() || found.max(expected) < 1e-305;
     assert!(close, "found {found:e}, expected {expected:e}: {case:?}");
+}
+
+/// Sketches `values` in the cells of `basis`.
+pub(super) fn sketch<'a>(
+    kind: Kind,
+    basis: &Arc<Basis>,
+    values: impl IntoIterator<Item = Value<'a>>,
+) -> FeatureSketch {
+    let mut accumulator = Accumulator::new(kind, basis.clone(), 3);
+    values.into_iter().for_each(|value| accumulator.push(&value));
+    accumulator.finish()
+}
+
+/// Numbers as values.
+pub(super) fn numbers(values: &[f64]) -> impl Iterator<Item = Value<'static>> {
+    values.iter().map(|number| Value::Number(*number))
+}
+
+/// Each text as often as its count says.
+pub(super) fn texts<'a>(counts: &'a [(&'a str, usize)]) -> impl Iterator<Item = Value<'a>> {
+    counts.iter().flat_map(|(text, count)| std::iter::repeat_n(Value::Text((*text).into()), *count))
+}
+
+/// A reference of `values` in cells between `edges`.
+pub(super) fn ordered(kind: Kind, edges: Vec<f64>, bin_ends: Vec<u32>, values: &[f64]) -> FeatureProfile {
+    let basis = Arc::new(Basis::Ordered(OrderedCells::new(edges, bin_ends).unwrap()));
+    profile(kind, basis, numbers(values), 0)
+}
+
+/// A discrete reference of `values`: a cell for each of its values and for each gap.
+pub(super) fn discrete(values: &[f64]) -> FeatureProfile {
+    let mut edges: Vec<f64> =
+        values.iter().flat_map(|v| [v.next_down(), *v]).filter(|v| v.is_finite()).collect();
+    edges.sort_by(f64::total_cmp);
+    edges.dedup();
+    ordered(Kind::Discrete, edges, vec![], values)
+}
+
+/// A categorical reference, which counts `others` without their names.
+pub(super) fn categories(counts: &[(&str, usize)], others: &[(&str, usize)]) -> FeatureProfile {
+    let names = counts.iter().map(|(name, _)| (*name).into()).collect();
+    let mut hashes: Vec<u64> = others.iter().map(|(name, _)| hash_of(name)).collect();
+    hashes.sort_unstable();
+    let basis = Arc::new(Basis::Categories(Categories::new(names, hashes, true).unwrap()));
+    let singletons = counts.iter().chain(others).filter(|(_, count)| *count == 1).count();
+    profile(Kind::Categorical, basis, texts(counts).chain(texts(others)), singletons as u64)
+}
+
+fn profile<'a>(
+    kind: Kind,
+    basis: Arc<Basis>,
+    values: impl Iterator<Item = Value<'a>>,
+    singletons: u64,
+) -> FeatureProfile {
+    let sketch = sketch(kind, &basis, values);
+    FeatureProfile { name: "x".into(), role: Role::Feature, kind, basis, sketch, singletons }
 }
