@@ -16,7 +16,7 @@ use super::settings::{Mode, ModelSettings};
 use super::verdict::Judgement;
 use crate::words::{ModelKey, Name, Severity, Time};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Features named in an event of the whole model.
 const FEATURES_NAMED: usize = 10;
@@ -55,7 +55,7 @@ pub struct JudgedFeature {
 pub struct HourlyLimit {
     hour: i64,
     published: u32,
-    suppressed: Option<(u64, Time)>,
+    suppressed: Option<Suppressed>,
 }
 
 impl HourlyLimit {
@@ -69,24 +69,47 @@ impl HourlyLimit {
         if admitted {
             self.published += 1;
         } else {
-            let (count, since) = self.suppressed.unwrap_or((0, now));
-            self.suppressed = Some((count + 1, since));
+            self.suppressed.get_or_insert(Suppressed { count: 0, since: now }).count += 1;
         }
         admitted
     }
 
     fn take_suppressed(&mut self) -> Option<Suppressed> {
-        self.suppressed.take().map(|(count, since)| Suppressed { count, since })
+        self.suppressed.take()
     }
 }
 
 /// An incident of the whole model, which speaks for several features.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Parent {
+pub struct Parent {
+    /// The incident.
     incident: Incident,
+    /// Its category.
     category: Category,
-    children: BTreeSet<(Name, Category)>,
+    /// The features that it speaks for and whose incidents are open.
+    children: Vec<Child>,
+    /// How many there were.
     total: u32,
+}
+
+/// A feature's incident under a [`Parent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child {
+    /// The feature.
+    feature: Name,
+    /// The category of its incident.
+    category: Category,
+}
+
+/// A [`Track`] with what it is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackRecord {
+    /// The feature.
+    feature: Name,
+    /// The category.
+    category: Category,
+    /// Its state.
+    track: Track,
 }
 
 /// All incidents of a model key. State: it is kept in the changelog.
@@ -99,7 +122,9 @@ pub struct IncidentBook {
 /// An [`IncidentBook`] as the changelog keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BookRecord {
-    tracks: Vec<(Name, Category, Track)>,
+    /// What is followed.
+    tracks: Vec<TrackRecord>,
+    /// Incidents of the whole model.
     parents: Vec<Parent>,
 }
 
@@ -118,14 +143,19 @@ impl IncidentBook {
 
     /// For the changelog.
     pub fn to_record(&self) -> BookRecord {
-        let tracks =
-            self.tracks.iter().map(|((name, category), track)| (name.clone(), *category, track.clone()));
+        let record = |((feature, category), track): (&(Name, Category), &Track)| TrackRecord {
+            feature: feature.clone(),
+            category: *category,
+            track: track.clone(),
+        };
+        let tracks = self.tracks.iter().map(record);
         BookRecord { tracks: tracks.collect(), parents: self.parents.clone() }
     }
 
     /// From the changelog.
     pub fn from_record(record: BookRecord) -> Self {
-        let tracks = record.tracks.into_iter().map(|(name, category, track)| ((name, category), track));
+        let tracks =
+            record.tracks.into_iter().map(|record| ((record.feature, record.category), record.track));
         IncidentBook { tracks: tracks.collect(), parents: record.parents }
     }
 
@@ -333,7 +363,8 @@ impl IncidentBook {
             }
         }
         let total = group.len() as u32;
-        self.parents.push(Parent { incident, category, children: group.into_iter().collect(), total });
+        let children = group.into_iter().map(|(feature, category)| Child { feature, category }).collect();
+        self.parents.push(Parent { incident, category, children, total });
         Some(event)
     }
 
@@ -348,8 +379,10 @@ impl IncidentBook {
         let tracks = &self.tracks;
         self.parents.retain_mut(|parent| {
             let id = &parent.incident.id;
-            let is_open = |key: &(Name, Category)| {
-                let open = tracks.get(key).and_then(|track| track.incident.as_ref());
+            let is_open = |child: &Child| {
+                let open = tracks
+                    .get(&(child.feature.clone(), child.category))
+                    .and_then(|track| track.incident.as_ref());
                 open.is_some_and(|incident| incident.parent_id.as_ref() == Some(id))
             };
             parent.children.retain(is_open);

@@ -46,11 +46,20 @@ pub enum Change {
     Closed(Incident, ResolveReason),
 }
 
+/// What a judged window said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hit {
+    /// The window's end.
+    end: Time,
+    /// Whether it exceeded.
+    exceeded: bool,
+}
+
 /// One category of fault of one feature of a model key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Track {
     /// Ends of the last `raise.n` judged windows, oldest first, and whether they exceeded.
-    recent: Vec<(Time, bool)>,
+    recent: Vec<Hit>,
     /// Whether the last `clear.n` judged windows of the incident were clear, oldest first.
     clears: Vec<bool>,
     /// Until when a new incident is not told.
@@ -63,7 +72,7 @@ impl Track {
     /// Whether forgetting it at `now` would change nothing.
     pub fn is_trivial(&self, now: Time) -> bool {
         self.incident.is_none()
-            && !self.recent.iter().any(|(_, exceeded)| *exceeded)
+            && !self.recent.iter().any(|hit| hit.exceeded)
             && self.quiet_until.is_none_or(|until| until <= now)
     }
 
@@ -97,7 +106,7 @@ impl Track {
             }
             return self.worsen(finding.severity);
         }
-        keep_last(&mut self.recent, (end, exceeded), policy.raise.n);
+        keep_last(&mut self.recent, Hit { end, exceeded }, policy.raise.n);
         if !exceeded || !self.is_raised(policy, end.since_ms(start)) {
             return Change::None;
         }
@@ -141,8 +150,7 @@ impl Track {
     }
 
     fn is_raised(&self, policy: &PolicySettings, size_ms: i64) -> bool {
-        let hits: Vec<Time> =
-            self.recent.iter().filter(|(_, exceeded)| *exceeded).map(|(end, _)| *end).collect();
+        let hits: Vec<Time> = self.recent.iter().filter(|hit| hit.exceeded).map(|hit| hit.end).collect();
         let (Some(first), Some(last)) = (hits.first(), hits.last()) else { return false };
         let spread = last.since_ms(*first) as f64 / size_ms.max(1) as f64;
         hits.len() >= policy.raise.k as usize && spread >= policy.raise.min_spread

@@ -13,10 +13,10 @@ mod retrain;
 mod settings;
 mod verdict;
 
-pub use book::{BookRecord, HourlyLimit, IncidentBook, JudgedFeature, Step};
+pub use book::{BookRecord, Child, HourlyLimit, IncidentBook, JudgedFeature, Parent, Step, TrackRecord};
 pub use ids::report_id;
-pub use incident::{Incident, Track};
-pub use retrain::{DataIndex, Decision, Due, RetrainState};
+pub use incident::{Hit, Incident, Track};
+pub use retrain::{DataIndex, Decision, Due, Open, RetrainState};
 pub use settings::{
     BlockOn, Budget, Clear, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings, OnMissingReference,
     PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Thresholds,

@@ -23,22 +23,32 @@ const DAY_MS: i64 = 86_400_000;
 
 /// The trigger that waits to be acted on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Open {
+pub struct Open {
+    /// Its id.
     id: String,
+    /// When it was decided.
     decided_at: Time,
+    /// When its time is up.
     expires_at: Time,
+    /// How bad the drift was.
     severity: Severity,
 }
 
 /// What retraining of a model version has come to. State: it is kept in the changelog.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RetrainState {
+    /// The open trigger.
     open: Option<Open>,
+    /// When the last one was decided.
     last_decided_at: Option<Time>,
-    /// UTC day number and the triggers of that day.
-    used: (i64, u32),
-    /// End of the first window since which retraining has been due without a break, and rows since.
-    due_since: Option<(Time, u64)>,
+    /// UTC day of the last trigger, in days since 1970-01-01.
+    used_day: i64,
+    /// Triggers of that day.
+    used: u32,
+    /// End of the first window since which retraining has been due without a break.
+    due_since: Option<Time>,
+    /// Rows since then.
+    due_rows: u64,
 }
 
 /// A version's window that may ask for retraining.
@@ -195,9 +205,9 @@ impl RetrainState {
             return Decision::default();
         };
         let end = due.window.end;
-        let (since, rows) =
-            self.due_since.map_or((end, due.pane_rows), |(since, rows)| (since, rows + due.pane_rows));
-        self.due_since = Some((since, rows));
+        let (since, before) = self.due_since.map_or((end, 0), |since| (since, self.due_rows));
+        let rows = before + due.pane_rows;
+        (self.due_since, self.due_rows) = (Some(since), rows);
         if due.settings.policy.mode < Mode::Trigger {
             return Decision::default();
         }
@@ -206,8 +216,8 @@ impl RetrainState {
             return Decision { trigger: None, withheld };
         }
         let day = end.ms().div_euclid(DAY_MS);
-        let used = if self.used.0 == day { self.used.1 + 1 } else { 1 };
-        self.used = (day, used);
+        let used = if self.used_day == day { self.used + 1 } else { 1 };
+        (self.used_day, self.used) = (day, used);
         self.last_decided_at = Some(end);
         let trigger = trigger(due, cause, used);
         let (id, severity) = (trigger.id.clone(), trigger.severity);
@@ -237,7 +247,7 @@ impl RetrainState {
             ("block_on", retrain.block_on.iter().any(blocked)),
             ("open_trigger", self.open.is_some()),
             ("cooldown", self.last_decided_at.is_some_and(cooled)),
-            ("daily_budget", self.used.0 == day && self.used.1 >= retrain.daily_budget),
+            ("daily_budget", self.used_day == day && self.used >= retrain.daily_budget),
         ];
         reasons.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason.to_owned()).collect()
     }
