@@ -26,6 +26,8 @@ pub mod observe;
 pub mod policy;
 /// Floor 3: what a model was trained or last accepted on.
 pub mod reference;
+/// Floor 9: the two stages on Kafka.
+pub mod service;
 /// Floor 9: health, readiness and metrics over HTTP.
 pub mod serve;
 /// Floor 8: a seeded scoring stream with scheduled drifts.

@@ -136,6 +136,7 @@ impl fmt::Display for RecordPlace {
 }
 
 /// Headers of a record that is to be sent.
+#[derive(Clone)]
 pub struct OutgoingHeaders {
     headers: OwnedHeaders,
     bytes: usize,

@@ -158,6 +158,11 @@ impl Evaluator {
         self.models.iter().flat_map(of)
     }
 
+    /// Live models and versions.
+    pub fn versions(&self) -> impl Iterator<Item = (&Name, &Name)> {
+        self.models.iter().flat_map(|(name, model)| model.versions.keys().map(move |version| (name, version)))
+    }
+
     /// Models with whether a trigger of one of their versions is open.
     pub fn triggers(&self) -> impl Iterator<Item = (&Name, bool)> {
         self.models.iter().map(|(name, model)| (name, model.versions.values().any(|v| v.retrain.is_open())))

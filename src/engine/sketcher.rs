@@ -245,7 +245,8 @@ impl Sketcher {
         assert!(offset >= known.next_offset, "offset {offset} of {topic}/{partition} was taken before");
         known.next_offset = offset + 1;
         known.moved = true;
-        known.idle = false;
+        // A partition that wakes holds the watermark again: stage 2 must hear it.
+        self.announce |= std::mem::take(&mut known.idle);
         match decoded.and_then(|event| believe(event, record_time, self.settings.max_future_skew_ms)) {
             Ok(event) => self.take_event(at, offset, &event, references),
             Err(bad) => Taken::Bad(bad),

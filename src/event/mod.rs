@@ -9,6 +9,7 @@ mod draft;
 mod envelope;
 mod json;
 mod scalar;
+pub(crate) use avro::Shape;
 
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};

@@ -30,6 +30,15 @@ pub enum Category {
 }
 
 impl Category {
+    /// The name in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Category::Distribution => "distribution",
+            Category::Quality => "quality",
+            Category::Retraining => "retraining",
+        }
+    }
+
     /// The category that a question's answer belongs to.
     pub fn of(question: Question) -> Category {
         match question {
@@ -51,6 +60,18 @@ pub enum Transition {
     Resolved,
     /// A trigger ran out of time.
     Expired,
+}
+
+impl Transition {
+    /// The name in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Transition::Detected => "detected",
+            Transition::Escalated => "escalated",
+            Transition::Resolved => "resolved",
+            Transition::Expired => "expired",
+        }
+    }
 }
 
 /// Why an incident closed.

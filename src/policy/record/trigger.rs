@@ -17,6 +17,17 @@ pub enum Cause {
     Prediction,
 }
 
+impl Cause {
+    /// The name in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Share => "share",
+            Cause::Feature => "feature",
+            Cause::Prediction => "prediction",
+        }
+    }
+}
+
 /// One of the drifts behind a trigger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TriggerReason {

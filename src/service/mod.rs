@@ -1,0 +1,99 @@
+//! The two stages on Kafka: each a thread that polls, feeds its state machine and commits.
+//!
+//! A stage owns its consumer and its transactional producer. Everything that it writes, and the
+//! offsets of what it read, go into one transaction, which is open only while it is sent. What was
+//! not committed is forgotten and read again: after a rebalance, an abort or a lost producer, state
+//! goes back to the committed offsets. Decisions are the engine's; here is no statistic and no time
+//! but that of commits, idleness and retries.
+
+mod dead_letters;
+mod evaluate;
+mod outgoing;
+mod references;
+mod restore;
+mod schemas;
+mod sketch;
+
+pub use evaluate::{EvaluateSettings, run_evaluate};
+pub use references::{ReferenceFeed, ReferenceSettings};
+pub use schemas::{Encodings, RegistrySchemas};
+pub use sketch::{OnLostOffsets, SketchSettings, run_sketch};
+
+use crate::bus::KafkaSettings;
+use crate::event::SchemaSource;
+use crate::observe::{Health, Metrics};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long a poll waits at most: the stages look at the clock and at the stop this often.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The topics that the stages write, and how many partitions the deltas have.
+#[derive(Debug, Clone)]
+pub struct StageTopics {
+    /// Contributions to panes.
+    pub deltas: String,
+    /// The changelog of stage 2.
+    pub panes: String,
+    /// Partitions of both.
+    pub partitions: i32,
+    /// Drift events.
+    pub events: String,
+    /// Retraining triggers.
+    pub triggers: String,
+    /// Window reports.
+    pub reports: String,
+    /// Input records that could not be read.
+    pub dead_letters: String,
+}
+
+/// How long a stop waits for the last transaction.
+const LAST_TRANSACTION: Duration = Duration::from_secs(20);
+
+/// A request to stop, shared by all threads.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<OnceLock<Instant>>);
+
+impl Stop {
+    /// Asks everyone to stop.
+    pub fn request(&self) {
+        self.0.get_or_init(Instant::now);
+    }
+
+    /// Whether to stop.
+    pub fn is_requested(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// Whether the last transaction may still be waited for.
+    fn may_finish(&self) -> bool {
+        self.0.get().is_none_or(|at| at.elapsed() < LAST_TRANSACTION)
+    }
+}
+
+/// What both stages need.
+#[derive(Clone)]
+pub struct StageContext {
+    /// The brokers.
+    pub kafka: KafkaSettings,
+    /// The topics.
+    pub topics: StageTopics,
+    /// How records are written.
+    pub encodings: Encodings,
+    /// The schema registry's address; empty without one.
+    pub registry_url: String,
+    /// Where schemas that records name are found.
+    pub schemas: Arc<dyn SchemaSource>,
+    /// References.
+    pub references: ReferenceSettings,
+    /// Shortest time between two commits.
+    pub commit_interval: Duration,
+    /// Whether the broker is real: an embedded one keeps no offsets of transactions.
+    pub is_embedded: bool,
+    /// Counters and gauges.
+    pub metrics: Metrics,
+    /// What probes read.
+    pub health: Health,
+    /// When to stop.
+    pub stop: Stop,
+}

@@ -1,0 +1,95 @@
+//! Schemas: those that records name, and the ids that ours have.
+
+use crate::bus::{Registry, RegistryFailure, SchemaFormat};
+use crate::error::Result;
+use crate::event::{SchemaError, SchemaSource, WriterSchema};
+use crate::service::StageTopics;
+use crate::wire::{Encoding, SchemaName};
+use std::sync::Arc;
+
+/// How the records of each topic are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Encodings {
+    /// Deltas.
+    pub deltas: Encoding,
+    /// The changelog.
+    pub panes: Encoding,
+    /// References.
+    pub references: Encoding,
+    /// Drift events.
+    pub events: Encoding,
+    /// Retraining triggers.
+    pub triggers: Encoding,
+    /// Window reports.
+    pub reports: Encoding,
+}
+
+impl Encodings {
+    /// Internal topics in Avro behind its fingerprint, the others in JSON.
+    pub fn without_registry() -> Self {
+        Encodings {
+            deltas: Encoding::SingleObject,
+            panes: Encoding::SingleObject,
+            references: Encoding::Json,
+            events: Encoding::Json,
+            triggers: Encoding::Json,
+            reports: Encoding::Json,
+        }
+    }
+
+    /// Registers the schemas under `<topic>-value`. Internal topics are then in Avro by the
+    /// registry's ids, and with `avro_output` the others too.
+    pub fn register(
+        registry: &Registry,
+        topics: &StageTopics,
+        references: &str,
+        avro_output: bool,
+    ) -> Result<Self> {
+        let register = |topic: &str, schema: SchemaName, is_avro: bool| -> Result<Encoding> {
+            let id = registry.register(&format!("{topic}-value"), schema.text())?;
+            Ok(if is_avro { Encoding::Registry(id) } else { Encoding::Json })
+        };
+        Ok(Encodings {
+            deltas: register(&topics.deltas, SchemaName::Delta, true)?,
+            panes: register(&topics.panes, SchemaName::Pane, true)?,
+            references: register(references, SchemaName::Reference, avro_output)?,
+            events: register(&topics.events, SchemaName::DriftEvent, avro_output)?,
+            triggers: register(&topics.triggers, SchemaName::RetrainingTrigger, avro_output)?,
+            reports: register(&topics.reports, SchemaName::WindowReport, avro_output)?,
+        })
+    }
+}
+
+/// Schemas by their registry's ids, and given ones by their fingerprints.
+pub struct RegistrySchemas {
+    registry: Option<Arc<Registry>>,
+    known: Vec<Arc<WriterSchema>>,
+}
+
+impl RegistrySchemas {
+    /// The schemas of `registry`, and `known` ones for records that name a fingerprint.
+    pub fn new(registry: Option<Arc<Registry>>, known: Vec<Arc<WriterSchema>>) -> Self {
+        RegistrySchemas { registry, known }
+    }
+}
+
+impl SchemaSource for RegistrySchemas {
+    fn by_id(&self, id: u32) -> Result<Arc<WriterSchema>, SchemaError> {
+        let Some(registry) = &self.registry else { return Err(SchemaError::Unknown) };
+        let schema = registry.schema(id).map_err(|failure| match failure {
+            RegistryFailure::Unknown { .. } => SchemaError::Unknown,
+            other => SchemaError::Unavailable(crate::error::Error::from(other).to_string()),
+        })?;
+        if schema.format != SchemaFormat::Avro {
+            return Err(SchemaError::Unusable(format!("schema {id} is not Avro")));
+        }
+        let references: Vec<&str> = schema.references.iter().map(String::as_str).collect();
+        let parsed = WriterSchema::parse_with_references(&schema.text, &references);
+        parsed.map(Arc::new).map_err(|error| SchemaError::Unusable(error.to_string()))
+    }
+
+    fn by_fingerprint(&self, fingerprint: u64) -> Result<Arc<WriterSchema>, SchemaError> {
+        let known = self.known.iter().find(|schema| schema.fingerprint() == fingerprint);
+        known.cloned().ok_or(SchemaError::Unknown)
+    }
+}

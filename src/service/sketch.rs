@@ -1,0 +1,538 @@
+//! Stage 1 on Kafka: inference events to deltas, dead letters and offsets, in one transaction.
+
+use super::dead_letters::DeadLetters;
+use super::outgoing::Outbox;
+use super::references::ReferenceFeed;
+use super::{POLL, StageContext};
+use crate::bus::StageConsumer;
+use crate::bus::TransactionalProducer;
+use crate::bus::{CommitFailure, CommittedOffset};
+use crate::bus::{Isolation, OffsetReader, Start};
+use crate::bus::{LostOffsets, Polled};
+use crate::bus::{Record, TopicPartition};
+use crate::engine::{Position, Progress, Sketcher, SketcherSettings, SourceState, Taken};
+use crate::error::{Error, Result};
+use crate::event::{DecodeError, Decoder};
+use crate::observe::{
+    BrokerTroubled, ConsumerLagged, Fact, InstanceFenced, LateRecords, PartitionsAssigned, PartitionsRevoked,
+    ProducerLost, RecordsConsumed, RegistryUnavailable, RowsUnrouted, Stage, TransactionAborted,
+    TransactionCommitted, UnknownModel, WatermarkMoved,
+};
+use crate::wire::{DeltaMessage, DeltaRecord, ProgressRecord};
+use crate::words::{Name, Time};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Name of the stage in groups and transactional ids.
+const STAGE: &str = "sketch";
+/// Accumulators after which a commit does not wait for its time.
+const BUFFERED_FEATURES: usize = 20_000;
+/// Bytes of dead letters after which a commit does not wait for its time.
+const DEAD_LETTER_BYTES: usize = 16 << 20;
+/// How often the set of partitions, and how far they are apart, is looked at.
+const SURVEY: Duration = Duration::from_secs(3);
+/// Pause after a schema could not be fetched.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What happens when the log no longer has what comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLostOffsets {
+    /// The instance stops and says which range is gone.
+    Stop,
+    /// It goes on at the first offset that is left.
+    Continue,
+}
+
+/// What stage 1 needs beside [`StageContext`].
+pub struct SketchSettings {
+    /// The input topics.
+    pub inputs: Vec<String>,
+    /// Where to start where nothing is committed.
+    pub start: Start,
+    /// What happens when offsets are lost.
+    pub on_lost_offsets: OnLostOffsets,
+    /// How events are read.
+    pub decoder: Decoder,
+    /// How they are counted.
+    pub sketcher: SketcherSettings,
+    /// Quiet time after which a partition that is read to its end is idle; `None`: never.
+    pub idle_timeout: Option<Duration>,
+    /// How far a partition may run ahead of the slowest, in milliseconds of event time.
+    pub max_ahead_ms: i64,
+    /// Bytes of deltas a second, above which commits wait.
+    pub max_delta_rate: u64,
+}
+
+/// Runs stage 1 until it is asked to stop; what is gathered then is committed first.
+pub fn run_sketch(context: &StageContext, settings: SketchSettings) -> Result<()> {
+    SketchStage::open(context, settings)?.run()
+}
+
+/// What a partition was last seen to do, by the wall clock.
+struct Quiet {
+    since: Instant,
+    claimed: Option<Instant>,
+}
+
+struct SketchStage<'c> {
+    context: &'c StageContext,
+    settings: SketchSettings,
+    consumer: StageConsumer,
+    producer: TransactionalProducer,
+    offsets: OffsetReader,
+    work: Work,
+    next_commit: Instant,
+    next_survey: Instant,
+    quiet: BTreeMap<TopicPartition, Quiet>,
+    ahead: Vec<TopicPartition>,
+    retry: Option<(TopicPartition, Instant)>,
+}
+
+/// What was made of records since the last commit.
+struct Work {
+    sketcher: Sketcher,
+    references: ReferenceFeed,
+    dead_letters: DeadLetters,
+    consumed: BTreeMap<TopicPartition, u64>,
+    late: BTreeMap<Name, u64>,
+}
+
+impl<'c> SketchStage<'c> {
+    fn open(context: &'c StageContext, settings: SketchSettings) -> Result<Self> {
+        context.health.beat(Stage::Sketch);
+        let keep_going = || !context.stop.is_requested();
+        let references = ReferenceFeed::open(
+            &context.kafka,
+            &context.references,
+            context.schemas.clone(),
+            Some(context.metrics.clone()),
+            &keep_going,
+        )?;
+        let producer = TransactionalProducer::connect(&context.kafka, STAGE, None, &keep_going)?;
+        let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
+        let consumer = StageConsumer::subscribe(&context.kafka, STAGE, &topics)?;
+        let work = Work {
+            sketcher: Sketcher::new(settings.sketcher.clone()),
+            references,
+            dead_letters: DeadLetters::default(),
+            consumed: BTreeMap::new(),
+            late: BTreeMap::new(),
+        };
+        let offsets = OffsetReader::new(&context.kafka, Isolation::Committed)?;
+        let now = Instant::now();
+        Ok(SketchStage {
+            context,
+            settings,
+            consumer,
+            producer,
+            offsets,
+            work,
+            next_commit: now,
+            next_survey: now,
+            quiet: BTreeMap::new(),
+            ahead: Vec::new(),
+            retry: None,
+        })
+    }
+
+    fn run(mut self) -> Result<()> {
+        while !self.context.stop.is_requested() {
+            self.turn()?;
+        }
+        self.commit()?;
+        self.context.health.ended(Stage::Sketch);
+        Ok(())
+    }
+
+    /// One poll, and what is due after it.
+    fn turn(&mut self) -> Result<()> {
+        self.context.health.beat(Stage::Sketch);
+        let wait = POLL.min(self.next_commit.saturating_duration_since(Instant::now()));
+        match self.consumer.poll(wait)? {
+            Polled::Record(record) => {
+                if let Err(why) = self.work.take(&record, &self.settings.decoder, self.context) {
+                    let at = TopicPartition::new(record.topic(), record.partition());
+                    let offset = record.offset();
+                    drop(record);
+                    self.wait_for_schema(at, offset, &why)?;
+                }
+            }
+            Polled::Assigned(partitions) => self.assigned(&partitions)?,
+            Polled::Revoked(partitions) => self.revoked(&partitions)?,
+            Polled::Eof(_) => self.context.health.broker_seen(),
+            Polled::Lost(lost) => self.lost(&lost)?,
+            Polled::Trouble(error) => {
+                BrokerTroubled { stage: Stage::Sketch, why: &error.to_string() }.emit(&self.context.metrics);
+            }
+            Polled::Nothing => {}
+        }
+        let is_full = self.work.sketcher.buffered_features() > BUFFERED_FEATURES
+            || self.work.dead_letters.bytes() > DEAD_LETTER_BYTES;
+        if is_full || Instant::now() >= self.next_commit {
+            self.survey()?;
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Stops reading a partition until the registry answers; the record is read again then.
+    fn wait_for_schema(&mut self, partition: TopicPartition, offset: i64, why: &str) -> Result<()> {
+        RegistryUnavailable { why }.emit(&self.context.metrics);
+        self.consumer.rewind(&[(partition.clone(), offset)])?;
+        self.consumer.pause(std::slice::from_ref(&partition))?;
+        self.retry = Some((partition, Instant::now() + RETRY));
+        Ok(())
+    }
+
+    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        let named: Vec<(&str, i32)> = partitions.iter().map(|p| (&*p.topic, p.partition)).collect();
+        PartitionsAssigned { stage: Stage::Sketch, partitions: &named }.emit(&self.context.metrics);
+        let positions = self.positions(partitions)?;
+        let starts: Vec<(TopicPartition, i64)> =
+            partitions.iter().cloned().zip(positions.iter().map(|position| position.next_offset)).collect();
+        for position in positions {
+            self.work.sketcher.assign(position);
+        }
+        for partition in partitions {
+            self.quiet.insert(partition.clone(), Quiet { since: Instant::now(), claimed: None });
+            self.context.health.assigned(Stage::Sketch, &partition.topic, partition.partition);
+            self.context.health.restored(Stage::Sketch, &partition.topic, partition.partition);
+        }
+        self.consumer.start(&starts, false)?;
+        self.next_survey = Instant::now();
+        Ok(())
+    }
+
+    /// Where partitions stand: as committed, or where the configuration says to start. A partition
+    /// that appeared later starts at its beginning.
+    fn positions(&self, partitions: &[TopicPartition]) -> Result<Vec<Position>> {
+        let committed = self.consumer.committed(partitions)?;
+        let fresh: Vec<TopicPartition> = partitions
+            .iter()
+            .zip(&committed)
+            .filter(|(_, c)| c.offset.is_none())
+            .map(|(p, _)| p.clone())
+            .collect();
+        let mut starts = BTreeMap::new();
+        for topic in &self.settings.inputs {
+            let of_topic: Vec<TopicPartition> =
+                fresh.iter().filter(|p| *p.topic == **topic).cloned().collect();
+            if of_topic.is_empty() {
+                continue;
+            }
+            let start = if self.is_known(topic)? { Start::Earliest } else { self.settings.start };
+            let offsets = self.offsets.starts(&of_topic, start)?;
+            starts.extend(of_topic.into_iter().zip(offsets));
+        }
+        let position = |(partition, committed): (&TopicPartition, crate::bus::Committed)| Position {
+            source: (partition.topic.clone(), partition.partition),
+            next_offset: committed.offset.or_else(|| starts.get(partition).copied()).unwrap_or(0),
+            state: SourceState::from_metadata(&committed.metadata),
+        };
+        Ok(partitions.iter().zip(committed).map(position).collect())
+    }
+
+    /// Whether the group has committed an offset of this topic before.
+    fn is_known(&self, topic: &str) -> Result<bool> {
+        let count = self.offsets.partition_count(topic)?.unwrap_or(0);
+        let all: Vec<TopicPartition> = (0..count).map(|number| TopicPartition::new(topic, number)).collect();
+        Ok(self.consumer.committed(&all)?.iter().any(|committed| committed.offset.is_some()))
+    }
+
+    /// Rows of the partitions that stay are mixed with those that go: all of it is read again.
+    fn revoked(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        let named: Vec<(&str, i32)> = partitions.iter().map(|p| (&*p.topic, p.partition)).collect();
+        PartitionsRevoked { stage: Stage::Sketch, partitions: &named, lost: false }
+            .emit(&self.context.metrics);
+        for partition in partitions {
+            self.quiet.remove(partition);
+            self.context.health.revoked(Stage::Sketch, &partition.topic, partition.partition);
+        }
+        self.ahead.retain(|partition| !partitions.contains(partition));
+        self.retry.take_if(|(partition, _)| partitions.contains(partition));
+        self.go_back()
+    }
+
+    /// Forgets what was not committed and goes back to the committed offsets.
+    fn go_back(&mut self) -> Result<()> {
+        self.work.clear();
+        let kept = self.consumer.partitions();
+        let positions = self.positions(&kept)?;
+        let offsets: Vec<(TopicPartition, i64)> =
+            kept.iter().cloned().zip(positions.iter().map(|position| position.next_offset)).collect();
+        for position in positions {
+            self.work.sketcher.assign(position);
+        }
+        self.consumer.rewind(&offsets)
+    }
+
+    fn lost(&mut self, lost: &[LostOffsets]) -> Result<()> {
+        for LostOffsets { partition, wanted, first, end } in lost {
+            let what = format!(
+                "the input no longer has offsets {wanted} to {first} of {partition} (it ends at {end})"
+            );
+            if self.settings.on_lost_offsets == OnLostOffsets::Stop {
+                return Err(Error::bus(what).hint(
+                    "set input.on_lost_offsets = \"continue\" to go on without them, or restore the topic",
+                ));
+            }
+            tracing::error!("{what}; going on at {first}");
+        }
+        // Offsets only grow: what was gathered stays, and the next record is simply a later one.
+        let on: Vec<(TopicPartition, i64)> = lost.iter().map(|l| (l.partition.clone(), l.first)).collect();
+        self.consumer.rewind(&on)
+    }
+
+    /// Looks at what the other instances do: new partitions, partitions that are far behind, and
+    /// whether a registry that was out answers again.
+    fn survey(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if let Some((partition, _)) = self.retry.take_if(|(_, at)| now >= *at)
+            && self.consumer.partitions().contains(&partition)
+        {
+            self.consumer.resume(&[partition])?;
+        }
+        self.claim_idle(now);
+        if now < self.next_survey {
+            return Ok(());
+        }
+        self.next_survey = now + SURVEY;
+        let mut topics = Vec::new();
+        for topic in &self.settings.inputs {
+            match self.offsets.partition_count(topic) {
+                Ok(count) => topics.push((Name::from(topic.as_str()), count.unwrap_or(0))),
+                Err(error) => {
+                    BrokerTroubled { stage: Stage::Sketch, why: &error.to_string() }
+                        .emit(&self.context.metrics);
+                    return Ok(());
+                }
+            }
+        }
+        self.work.sketcher.set_topics(topics.clone());
+        self.tell_progress();
+        self.hold_back(&topics)
+    }
+
+    /// Claims that partitions are idle, and renews claims a third of the timeout before they lapse.
+    fn claim_idle(&mut self, now: Instant) {
+        let Some(timeout) = self.settings.idle_timeout else { return };
+        for (partition, quiet) in &mut self.quiet {
+            let is_idle = now.duration_since(quiet.since) >= timeout && self.consumer.is_at_end(partition);
+            let is_due = quiet.claimed.is_none_or(|claimed| now.duration_since(claimed) >= timeout / 3);
+            if is_idle && is_due {
+                quiet.claimed = Some(now);
+                self.work.sketcher.set_idle(&(partition.topic.clone(), partition.partition), true);
+            }
+        }
+        for partition in self.work.consumed.keys() {
+            if let Some(quiet) = self.quiet.get_mut(partition) {
+                *quiet = Quiet { since: now, claimed: None };
+            }
+        }
+    }
+
+    /// Pauses own partitions that are too far ahead of the slowest of all that has records left.
+    fn hold_back(&mut self, topics: &[(Name, i32)]) -> Result<()> {
+        let all: Vec<TopicPartition> = topics
+            .iter()
+            .flat_map(|(topic, count)| (0..*count).map(|number| TopicPartition::new(topic.clone(), number)))
+            .collect();
+        let (Ok(committed), Ok(ends)) = (self.consumer.committed(&all), self.offsets.ends(&all)) else {
+            return Ok(());
+        };
+        let behind = committed
+            .iter()
+            .zip(&ends)
+            .filter(|(committed, end)| committed.offset.is_some_and(|at| at < **end));
+        let slowest = behind
+            .filter_map(|(committed, _)| SourceState::from_metadata(&committed.metadata).max_time_ms)
+            .min();
+        let far = |position: &Position| {
+            let ahead = position
+                .state
+                .max_time_ms
+                .zip(slowest)
+                .map_or(0, |(own, slowest)| own.saturating_sub(slowest));
+            ahead > self.settings.max_ahead_ms
+        };
+        let positions = self.work.sketcher.positions();
+        let ahead: Vec<TopicPartition> = positions
+            .iter()
+            .filter(|position| far(position))
+            .map(|position| TopicPartition::new(position.source.0.clone(), position.source.1))
+            .collect();
+        let waiting = self.retry.as_ref().map(|(partition, _)| partition);
+        let resume: Vec<TopicPartition> =
+            self.ahead.iter().filter(|p| !ahead.contains(p) && Some(*p) != waiting).cloned().collect();
+        let pause: Vec<TopicPartition> = ahead.iter().filter(|p| !self.ahead.contains(p)).cloned().collect();
+        self.consumer.resume(&resume)?;
+        self.consumer.pause(&pause)?;
+        self.ahead = ahead;
+        Ok(())
+    }
+
+    fn tell_progress(&self) {
+        let metrics = &self.context.metrics;
+        for end in self.consumer.ends() {
+            let records = u64::try_from(end.stable_end - end.position).unwrap_or(0);
+            ConsumerLagged { topic: &end.partition.topic, partition: end.partition.partition, records }
+                .emit(metrics);
+        }
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        for Position { source: (topic, partition), state, .. } in self.work.sketcher.positions() {
+            RowsUnrouted { topic: &topic, partition, rows: state.unrouted }.emit(metrics);
+            if let Some(watermark) = state.watermark(self.settings.sketcher.allowed_lateness_ms) {
+                let lag_seconds = Time::from_ms(now_ms).since_ms(watermark) as f64 / 1000.0;
+                WatermarkMoved { topic: &topic, partition, lag_seconds }.emit(metrics);
+            }
+        }
+    }
+
+    /// One transaction with everything since the last one.
+    fn commit(&mut self) -> Result<()> {
+        let started = Instant::now();
+        self.next_commit = started + self.context.commit_interval;
+        if !self.work.references.catch_up(Duration::from_millis(500))? && self.work.references.is_stale() {
+            tracing::warn!(
+                "the references topic could not be read to its end for half of the lead; not committing"
+            );
+            return Ok(());
+        }
+        let drained = self.work.sketcher.drain();
+        if drained.is_empty() && self.work.dead_letters.is_empty() {
+            return Ok(());
+        }
+        let mut outbox = Outbox::default();
+        let topics = &self.context.topics;
+        for delta in &drained.deltas {
+            let references = self.work.references.table();
+            let profile =
+                delta.reference.as_ref().and_then(|id| references.profile(id)).map(|profile| &**profile);
+            let (grid, encoding) = (&self.settings.sketcher.grid, self.context.encodings.deltas);
+            let limit = self.producer.max_record_bytes() - 1024;
+            for record in DeltaRecord::chunks(delta, profile, grid, limit, encoding)? {
+                outbox.push_delta(topics, &delta.key.model, &DeltaMessage::Delta(record), encoding)?;
+            }
+        }
+        if let Some(progress) = &drained.progress {
+            self.push_progress(&mut outbox, progress)?;
+        }
+        let offsets = self.work.sketcher.positions().into_iter().map(committed_offset).collect::<Vec<_>>();
+        let outcome = self.transact(&outbox, &offsets);
+        match outcome {
+            Ok(dead_letters) => {
+                let records = outbox.len() as u64 + dead_letters;
+                self.committed(started, records);
+                self.wait_for_rate(outbox.bytes());
+                Ok(())
+            }
+            Err(failure) => self.failed(failure),
+        }
+    }
+
+    fn push_progress(&self, outbox: &mut Outbox, progress: &Progress) -> Result<()> {
+        let message = DeltaMessage::Watermark(ProgressRecord::from(progress));
+        outbox.push_to_all(&self.context.topics, &message, self.context.encodings.deltas)
+    }
+
+    fn transact(&mut self, outbox: &Outbox, offsets: &[CommittedOffset]) -> Result<u64, CommitFailure> {
+        let keep_going = || self.context.stop.may_finish();
+        self.producer.begin()?;
+        let send = || -> Result<u64> {
+            outbox.send(&self.producer)?;
+            self.work.dead_letters.send(&self.producer, &self.context.topics.dead_letters)
+        };
+        match send() {
+            Ok(dead_letters) => {
+                self.producer.commit(offsets, &self.consumer.group_metadata(), &keep_going)?;
+                Ok(dead_letters)
+            }
+            Err(error) => {
+                self.producer.abort(&keep_going)?;
+                Err(CommitFailure::Aborted(error))
+            }
+        }
+    }
+
+    fn committed(&mut self, started: Instant, records: u64) {
+        let metrics = &self.context.metrics;
+        self.context.health.broker_seen();
+        TransactionCommitted { stage: Stage::Sketch, took: started.elapsed(), records }.emit(metrics);
+        for (partition, records) in std::mem::take(&mut self.work.consumed) {
+            RecordsConsumed { topic: &partition.topic, partition: partition.partition, records }
+                .emit(metrics);
+        }
+        for (model, records) in std::mem::take(&mut self.work.late) {
+            LateRecords { model: &model, records }.emit(metrics);
+        }
+        self.work.dead_letters.tell(metrics);
+        self.work.dead_letters.clear();
+    }
+
+    /// Puts the next commit off while deltas pass the rate, but at most by a look.
+    fn wait_for_rate(&mut self, bytes: usize) {
+        let wait = Duration::from_secs_f64(bytes as f64 / self.settings.max_delta_rate.max(1) as f64);
+        let look = Duration::from_millis(self.settings.sketcher.grid.look_ms().unsigned_abs());
+        self.next_commit += wait.min(look).saturating_sub(self.context.commit_interval);
+    }
+
+    fn failed(&mut self, failure: CommitFailure) -> Result<()> {
+        let metrics = &self.context.metrics;
+        match failure {
+            CommitFailure::Fenced(error) => {
+                InstanceFenced { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
+                return Err(error);
+            }
+            CommitFailure::Lost(error) => {
+                ProducerLost { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
+                let keep_going = || !self.context.stop.is_requested();
+                self.producer =
+                    TransactionalProducer::connect(&self.context.kafka, STAGE, None, &keep_going)?;
+            }
+            failure => {
+                let why = failure.into_error().to_string();
+                TransactionAborted { stage: Stage::Sketch, why: &why }.emit(metrics);
+                // What made it fail may last: do not spin.
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+        self.go_back()
+    }
+}
+
+fn committed_offset(position: Position) -> CommittedOffset {
+    CommittedOffset {
+        partition: TopicPartition::new(position.source.0, position.source.1),
+        next_offset: position.next_offset,
+        metadata: position.state.to_metadata(),
+    }
+}
+
+impl Work {
+    /// Decodes a record and counts it. Says why when its schema cannot be had now.
+    fn take(&mut self, record: &Record<'_>, decoder: &Decoder, context: &StageContext) -> Result<(), String> {
+        let record_time = record.timestamp_ms().map(Time::from_ms);
+        let schema_id = record.header("__value_schema_id");
+        let decoded = match decoder.decode(record.payload(), schema_id, record_time) {
+            Ok(event) => Ok(event),
+            Err(DecodeError::Bad(bad)) => Err(bad),
+            Err(DecodeError::Unavailable(why)) => return Err(why),
+        };
+        let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
+        match self.sketcher.take(topic, partition, offset, record_time, decoded, self.references.table()) {
+            Taken::Counted => {}
+            Taken::Late { model } => *self.late.entry(model).or_default() += 1,
+            Taken::Unrouted { model } => UnknownModel { model: &model }.emit(&context.metrics),
+            Taken::Bad(bad) => self.dead_letters.push(record, bad),
+        }
+        *self.consumed.entry(TopicPartition::new(topic, partition)).or_default() += 1;
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.sketcher.clear();
+        self.dead_letters.clear();
+        self.consumed.clear();
+        self.late.clear();
+    }
+}
