@@ -15,6 +15,8 @@ mod embedded;
 mod fault;
 /// A compacted topic that is read to its end and then followed.
 mod follower;
+/// What a group has committed, looked at from outside.
+mod group;
 /// One partition's log from an offset to its end.
 mod log;
 /// Where partitions begin and end.
@@ -26,6 +28,8 @@ mod owned;
 /// The partition that a key belongs to.
 mod partition;
 mod rebalance;
+/// Records outside a transaction.
+mod publish;
 /// Records, their headers and their partitions.
 mod record;
 /// A client of a Confluent-compatible schema registry.
@@ -41,11 +45,13 @@ mod transaction;
 pub use consumer::StageConsumer;
 pub use embedded::EmbeddedBroker;
 pub use follower::{CatchUp, Follower};
+pub use group::committed_by;
 pub use log::{From, LogReader, Until};
 pub use offsets::{Isolation, OffsetReader, Start};
 pub use outgoing::{CommitFailure, CommittedOffset, Outgoing, SendFailure, TooLarge};
 pub use owned::{Committed, LostOffsets, PartitionEnds, Polled};
 pub use partition::partition_of;
+pub use publish::Publisher;
 pub use rdkafka::consumer::ConsumerGroupMetadata;
 pub use record::{OutgoingHeaders, Record, RecordPlace, TopicPartition};
 pub use registry::{Registry, RegistryFailure, RegistrySettings, Schema, SchemaFormat};

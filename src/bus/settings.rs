@@ -151,6 +151,23 @@ impl KafkaSettings {
         config
     }
 
+    /// A client that asks what the group of `stage` has committed, and does not join it.
+    pub(super) fn observer(&self, stage: &str) -> ClientConfig {
+        let mut config = self.reader();
+        config.set("group.id", self.group(stage));
+        config
+    }
+
+    /// A producer outside transactions.
+    pub(super) fn publisher(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("linger.ms", "5").set("compression.type", "lz4").set("enable.idempotence", "true");
+        config.set("partitioner", "murmur2_random");
+        self.own(&mut config, "publish");
+        config.remove("transaction.timeout.ms");
+        config
+    }
+
     /// A client that asks for offsets and metadata.
     pub(super) fn lookup(&self, isolation: &str) -> ClientConfig {
         let mut config = self.client("lookup");

@@ -8,6 +8,8 @@
 //! Nothing here talks to Kafka or opens a reference; it reads the files of the configuration and of its
 //! secrets, and the environment.
 
+mod build;
+mod deploy;
 mod errors;
 mod include;
 mod input;

@@ -50,14 +50,24 @@ pub struct StageTopics {
 /// How long a stop waits for the last transaction.
 const LAST_TRANSACTION: Duration = Duration::from_secs(20);
 
-/// A request to stop, shared by all threads.
+/// A request to stop, shared by all threads: when, and whether a user asked.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<OnceLock<Instant>>);
+pub struct Stop(Arc<OnceLock<(Instant, bool)>>);
 
 impl Stop {
     /// Asks everyone to stop.
     pub fn request(&self) {
-        self.0.get_or_init(Instant::now);
+        self.0.get_or_init(|| (Instant::now(), false));
+    }
+
+    /// Asks everyone to stop because the user wants it.
+    pub fn request_by_user(&self) {
+        self.0.get_or_init(|| (Instant::now(), true));
+    }
+
+    /// Whether the user wanted the stop, and no failure came first.
+    pub fn is_asked_by_user(&self) -> bool {
+        self.0.get().is_some_and(|(_, by_user)| *by_user)
     }
 
     /// Whether to stop.
@@ -67,7 +77,7 @@ impl Stop {
 
     /// Whether the last transaction may still be waited for.
     fn may_finish(&self) -> bool {
-        self.0.get().is_none_or(|at| at.elapsed() < LAST_TRANSACTION)
+        self.0.get().is_none_or(|(at, _)| at.elapsed() < LAST_TRANSACTION)
     }
 }
 

@@ -10,3 +10,7 @@ mod bus_registry;
 mod bus_support;
 mod bus_topics;
 mod bus_transactions;
+mod deployment;
+mod main_job;
+#[path = "../support/mod.rs"]
+mod support;
