@@ -10,6 +10,7 @@ mod envelope;
 mod json;
 mod scalar;
 
+pub(crate) use avro::Shape;
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};
 

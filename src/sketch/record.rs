@@ -3,7 +3,7 @@
 //! The schemas in `schemas/` describe it. Reading checks everything that the types promise, and the
 //! round trip gives the same bits back.
 
-use super::{Detail, Digest, FeatureSketch, Moments, Tally, Unseen};
+use super::{Detail, Digest, FeatureSketch, MAX_CELLS, MAX_COUNTED_CATEGORIES, Moments, Tally, Unseen};
 use crate::words::Name;
 use serde::{Deserialize, Serialize};
 use tdigest::Centroid;
@@ -103,7 +103,11 @@ impl TryFrom<&SketchRecord> for FeatureSketch {
     type Error = String;
 
     fn try_from(record: &SketchRecord) -> Result<Self, String> {
-        let mut cells = vec![0; record.cells_total as usize];
+        let cells_total = record.cells_total as usize;
+        if cells_total > MAX_CELLS.max(MAX_COUNTED_CATEGORIES + 1) {
+            return Err(format!("{cells_total} cells are more than any feature has"));
+        }
+        let mut cells = vec![0; cells_total];
         if record.cells.len() != record.counts.len() {
             return Err("as many counts as cells are wanted".into());
         }
@@ -179,6 +183,7 @@ mod tests {
         let sound = SketchRecord::from(&FeatureSketch::default());
         let broken = [
             SketchRecord { cells: vec![3], counts: vec![1], ..sound.clone() },
+            SketchRecord { cells_total: u32::MAX, ..sound.clone() },
             SketchRecord { cells: vec![], counts: vec![1], ..sound.clone() },
             SketchRecord { values: vec![2.0, 1.0], ..sound.clone() },
             SketchRecord {

@@ -8,6 +8,7 @@ mod schema;
 mod source;
 mod walk;
 
+pub(crate) use schema::Shape;
 pub use schema::WriterSchema;
 pub(super) use source::SchemaCache;
 pub use source::{SchemaError, SchemaSource};

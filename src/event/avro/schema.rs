@@ -11,14 +11,14 @@ use std::collections::HashMap;
 /// A schema that records were written with, ready for decoding.
 #[derive(Debug)]
 pub struct WriterSchema {
-    pub(super) shapes: Vec<Shape>,
-    pub(super) root: usize,
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) root: usize,
     fingerprint: u64,
 }
 
 /// What the bytes of a value are. Numbers point into [`WriterSchema::shapes`].
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Null,
     Boolean,
     Integer,
@@ -83,7 +83,7 @@ impl WriterSchema {
     }
 
     /// Whether values of a shape take no bytes, so that any number of them stands in no space.
-    pub(super) fn has_no_bytes(&self, shape: usize) -> bool {
+    pub(crate) fn has_no_bytes(&self, shape: usize) -> bool {
         no_bytes(&self.shapes, shape)
     }
 }

@@ -1,0 +1,209 @@
+//! Deltas, panes and profiles to records and back, in chunks.
+
+use super::*;
+use crate::engine::{Delta, Progress};
+use crate::event::Value;
+use crate::reference::{BuildOptions, Profile, ProfileBuilder, ProfileRecord};
+use crate::sketch::Accumulator;
+use crate::window::{Flow, OffsetRange, PaneData, PartitionProgress};
+use crate::words::{Grid, ModelKey, Name, Pane, Time};
+
+const FEATURES: u32 = 40;
+
+fn grid() -> Grid {
+    Grid::new(86_400_000, 3_600_000, 10_000).unwrap()
+}
+
+fn names() -> Vec<Name> {
+    (0..FEATURES).map(|i| Name::from(format!("feature-{i:02}"))).collect()
+}
+
+/// Every fourth feature is a category.
+fn value(feature: usize, row: u32) -> Value<'static> {
+    match feature % 4 {
+        0 => Value::Text(format!("c{}", row % 11).into()),
+        _ => Value::Number(f64::from(row * 7919 % 997) / (1.0 + feature as f64)),
+    }
+}
+
+fn profile() -> Profile {
+    let mut builder = ProfileBuilder::new(BuildOptions::default());
+    let names = names();
+    for row in 0..500 {
+        let values: Vec<_> = (0..names.len()).map(|feature| value(feature, row)).collect();
+        builder.push(names.iter().zip(&values));
+    }
+    builder.finish().unwrap()
+}
+
+/// A delta of `rows` rows, in which feature 5 was not there and feature 6 always missing.
+fn delta(profile: &Profile, rows: u32) -> Delta {
+    let mut data = PaneData {
+        flow: Flow { events: rows.into(), late: 3, idle_late: 0, conflict: 0, lost: 1 },
+        ..PaneData::default()
+    };
+    data.offsets.insert(("in".into(), 0), OffsetRange { first: 10, next: 400 });
+    data.offsets.insert(("in".into(), 4), OffsetRange { first: 0, next: 7 });
+    data.unknown.add("shade", 12);
+    for (position, feature) in profile.features().iter().enumerate() {
+        let mut sketch = Accumulator::new(feature.kind, feature.basis.clone(), 1000);
+        match position {
+            5 => {}
+            6 => sketch.push_missing(rows.into()),
+            _ => (0..rows).for_each(|row| sketch.push(&value(position, row * 3 + 8))),
+        }
+        data.features.push(sketch.finish());
+    }
+    let key = ModelKey { model: "fraud".into(), version: "7".into(), segment: vec!["eu".into()] };
+    Delta { key, pane: Pane(491_234), reference: Some(profile.id().clone()), data }
+}
+
+/// What `data` says, with a feature without rows as the empty sketch that stands for it.
+fn normal(mut data: PaneData) -> PaneData {
+    for sketch in data.features.iter_mut().filter(|sketch| sketch.tally.rows() == 0) {
+        *sketch = Default::default();
+    }
+    data
+}
+
+fn sent<R: Record>(record: &R, encoding: Encoding, limit: usize) -> R {
+    let bytes = encode(record, encoding).unwrap();
+    assert!(bytes.len() <= limit, "{} bytes", bytes.len());
+    decode(&bytes, &NoRegistry).unwrap()
+}
+
+#[test]
+fn a_delta_comes_back_from_chunks_that_stay_under_the_limit() {
+    let (profile, grid) = (profile(), grid());
+    for (rows, limit, encoding) in [
+        (200, 1 << 20, Encoding::SingleObject),
+        (200, 4000, Encoding::SingleObject),
+        (5000, 9000, Encoding::SingleObject),
+        (200, 9000, Encoding::Json),
+    ] {
+        let delta = delta(&profile, rows);
+        let chunks = DeltaRecord::chunks(&delta, Some(&profile), &grid, limit, encoding).unwrap();
+        assert_eq!(chunks.len() > 1, limit < 1 << 20);
+        let mut whole: Option<Delta> = None;
+        for (index, chunk) in chunks.iter().enumerate() {
+            assert_eq!((chunk.chunk_index as usize, chunk.chunk_total as usize), (index, chunks.len()));
+            let message = sent(&DeltaMessage::Delta(chunk.clone()), encoding, limit);
+            let number = (chunks.len() > 1).then_some(index as u32);
+            assert_eq!(message.key(), DeltaKey::Delta { key: delta.key.clone(), chunk: number });
+            let DeltaMessage::Delta(record) = message else { panic!("a delta") };
+            let part = record.part(Some(&profile), &grid).unwrap();
+            match &mut whole {
+                Some(whole) => whole.data.merge(&part.data),
+                None => whole = Some(part),
+            }
+        }
+        let whole = whole.unwrap();
+        assert_eq!((&whole.key, whole.pane, &whole.reference), (&delta.key, delta.pane, &delta.reference));
+        assert_eq!(normal(whole.data), normal(delta.data));
+    }
+}
+
+#[test]
+fn chunks_are_filled_and_features_without_rows_are_not_sent() {
+    let (profile, grid) = (profile(), grid());
+    let delta = delta(&profile, 200);
+    let encoding = Encoding::SingleObject;
+    let whole = DeltaRecord::chunks(&delta, Some(&profile), &grid, usize::MAX, encoding).unwrap();
+    assert_eq!(whole[0].content.features.len(), FEATURES as usize - 1);
+    let size = encode(&DeltaMessage::Delta(whole[0].clone()), encoding).unwrap().len();
+    let chunks = DeltaRecord::chunks(&delta, Some(&profile), &grid, size / 2, encoding).unwrap();
+    assert!(chunks.len() <= 4, "{} chunks of half the size", chunks.len());
+}
+
+#[test]
+fn a_feature_larger_than_the_limit_is_sent_alone_and_never_dropped() {
+    let (profile, grid) = (profile(), grid());
+    let delta = delta(&profile, 200);
+    let chunks = DeltaRecord::chunks(&delta, Some(&profile), &grid, 1, Encoding::SingleObject).unwrap();
+    assert_eq!(chunks.len(), FEATURES as usize - 1);
+    assert!(chunks.iter().all(|chunk| chunk.content.features.len() == 1));
+    assert!(chunks[1..].iter().all(|chunk| chunk.content.flow == Flow::default()));
+}
+
+#[test]
+fn rows_without_a_reference_are_one_record() {
+    let grid = grid();
+    let data =
+        PaneData { flow: Flow { events: 5, ..Flow::default() }, features: Vec::new(), ..PaneData::default() };
+    let delta = Delta { key: ModelKey::whole("m", ""), pane: Pane(-3), reference: None, data };
+    let chunks = DeltaRecord::chunks(&delta, None, &grid, 100, Encoding::SingleObject).unwrap();
+    assert_eq!(chunks.len(), 1);
+    assert_eq!(chunks[0].part(None, &grid).unwrap(), delta);
+}
+
+#[test]
+fn what_the_reference_does_not_have_is_refused() {
+    let (profile, grid) = (profile(), grid());
+    let delta = delta(&profile, 20);
+    let encoding = Encoding::SingleObject;
+    let sound = DeltaRecord::chunks(&delta, Some(&profile), &grid, usize::MAX, encoding).unwrap().remove(0);
+    let refusal = |change: fn(&mut DeltaRecord), profile: Option<&Profile>| {
+        let mut record = sound.clone();
+        change(&mut record);
+        record.part(profile, &grid).unwrap_err().to_string()
+    };
+    let of = Some(&profile);
+    assert!(refusal(|_| (), None).contains("which was not given"));
+    assert!(refusal(|r| r.reference_id = Some("ref_b".into()), of).contains("which was not given"));
+    assert!(refusal(|r| r.reference_id = None, of).contains("without a reference"));
+    assert!(refusal(|r| r.content.features[0].feature = "x".into(), of).contains("does not have it"));
+    assert!(refusal(|r| r.content.features[1].sketch.cells_total = u32::MAX, of).contains("cells"));
+    assert!(refusal(|r| r.content.features[1].sketch.counts.clear(), of).contains("feature-01"));
+    assert!(refusal(|r| r.content.features[1] = r.content.features[0].clone(), of).contains("twice"));
+    assert!(refusal(|r| r.pane_start = Time::from_ms(1), of).contains("no pane of 3600000 ms"));
+}
+
+#[test]
+fn a_pane_comes_back_from_its_chunks() {
+    let (profile, grid) = (profile(), grid());
+    let Delta { key, pane, reference, data } = delta(&profile, 300);
+    let snapshot = PaneSnapshot { key, pane, reference, closed: true, included_offset: 99, data };
+    let encoding = Encoding::SingleObject;
+    let chunks = PaneRecord::chunks(&snapshot, Some(&profile), &grid, 9000, encoding).unwrap();
+    assert!(chunks.len() > 1);
+    let mut parts = chunks.iter().enumerate().map(|(index, chunk)| {
+        let message = sent(&StateMessage::Pane(chunk.clone()), encoding, 9000);
+        let (key, chunk) = (snapshot.key.clone(), index as u32);
+        assert_eq!(message.key(), StateKey::Pane { key, pane_start: grid.start(pane), chunk });
+        let StateMessage::Pane(record) = message;
+        record.part(Some(&profile), &grid).unwrap()
+    });
+    let mut whole = parts.next().unwrap();
+    parts.for_each(|part| whole.data.merge(&part.data));
+    whole.data = normal(whole.data);
+    assert_eq!(whole, PaneSnapshot { data: normal(snapshot.data.clone()), ..snapshot.clone() });
+}
+
+#[test]
+fn a_profile_comes_back_from_its_chunks() {
+    let profile = profile();
+    for encoding in [Encoding::SingleObject, Encoding::Json] {
+        let chunks = profile_chunks(&profile, 30_000, encoding).unwrap();
+        assert!(chunks.len() > 1);
+        let back: Vec<ProfileRecord> = chunks
+            .iter()
+            .map(|chunk| match sent(&ReferenceMessage::Profile(chunk.clone()), encoding, 30_000) {
+                ReferenceMessage::Profile(record) => record,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(ProfileRecord::assemble(&back).unwrap(), profile);
+    }
+}
+
+#[test]
+fn progress_comes_back_from_its_record() {
+    let partition =
+        PartitionProgress { topic: "in".into(), partition: 1, watermark: None, next_offset: 4, idle: true };
+    let progress = Progress { topics: vec![("in".into(), 2)], partitions: vec![partition] };
+    let message = DeltaMessage::Watermark(ProgressRecord::from(&progress));
+    match sent(&message, Encoding::SingleObject, 1000) {
+        DeltaMessage::Watermark(record) => assert_eq!(Progress::from(record), progress),
+        other => panic!("{other:?}"),
+    }
+}
