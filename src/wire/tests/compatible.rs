@@ -134,4 +134,15 @@ fn a_message_whose_type_names_no_branch_is_refused() {
     let json = br#"{"schema_version":1,"type":"delta","delta":null,"watermark":null}"#;
     let refused = decode::<DeltaMessage>(json, &NoRegistry).unwrap_err().to_string();
     assert!(refused.contains("type `delta` without that branch"), "{refused}");
+    for name in ["delta", "delta-watermark", "pane", "reference-profile", "reference-activation"] {
+        let mut json: Value = serde_json::from_slice(&testdata(name, "json")).unwrap();
+        json["type"] = "of_tomorrow".into();
+        let bytes = json.to_string().into_bytes();
+        let refused = match name {
+            "pane" => decode::<StateMessage>(&bytes, &NoRegistry).map(drop),
+            "delta" | "delta-watermark" => decode::<DeltaMessage>(&bytes, &NoRegistry).map(drop),
+            _ => decode::<ReferenceMessage>(&bytes, &NoRegistry).map(drop),
+        };
+        assert!(refused.unwrap_err().to_string().contains("`of_tomorrow`"), "{name}");
+    }
 }

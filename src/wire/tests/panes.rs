@@ -152,7 +152,7 @@ fn what_the_reference_does_not_have_is_refused() {
     assert!(refusal(|r| r.reference_id = Some("ref_b".into()), of).contains("which was not given"));
     assert!(refusal(|r| r.reference_id = None, of).contains("without a reference"));
     assert!(refusal(|r| r.content.features[0].feature = "x".into(), of).contains("does not have it"));
-    assert!(refusal(|r| r.content.features[1].sketch.cells_total = u32::MAX, of).contains("cells"));
+    assert!(refusal(|r| r.content.features[1].sketch.cells_total -= 1, of).contains("in the reference"));
     assert!(refusal(|r| r.content.features[1].sketch.counts.clear(), of).contains("feature-01"));
     assert!(refusal(|r| r.content.features[1] = r.content.features[0].clone(), of).contains("twice"));
     assert!(refusal(|r| r.pane_start = Time::from_ms(1), of).contains("no pane of 3600000 ms"));
@@ -205,5 +205,26 @@ fn progress_comes_back_from_its_record() {
     match sent(&message, Encoding::SingleObject, 1000) {
         DeltaMessage::Watermark(record) => assert_eq!(Progress::from(record), progress),
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn numbers_at_the_ends_of_their_range_come_back() {
+    let (grid, encoding) = (grid(), Encoding::SingleObject);
+    for edge in [i64::MIN, i64::MIN + 1, -1, 0, 63, 64, i64::MAX] {
+        let snapshot = PaneSnapshot {
+            key: ModelKey::whole("m", ""),
+            pane: Pane(0),
+            reference: None,
+            closed: false,
+            included_offset: edge,
+            data: PaneData::default(),
+        };
+        let mut records = PaneRecord::chunks(&snapshot, None, &grid, 1000, encoding).unwrap();
+        records[0].pane_start = Time::from_ms(edge);
+        records[0].content.flow.lost = edge.unsigned_abs() >> 1;
+        let message = StateMessage::Pane(records.remove(0));
+        assert_eq!(sent(&message, encoding, 1000), message, "{edge}");
+        assert_eq!(sent(&message, Encoding::Json, 1000), message, "{edge}");
     }
 }
