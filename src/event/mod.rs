@@ -11,6 +11,7 @@ mod json;
 mod scalar;
 pub(crate) use avro::Shape;
 
+pub(crate) use avro::Shape;
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};
 
