@@ -66,17 +66,3 @@ fn create(args: &CreateArgs) -> Ran {
     let wrong: Vec<String> = findings.iter().map(ToString::to_string).collect();
     Err(Error::config(wrong.join("\n")).hint("mend these topics, or name others in the configuration").into())
 }
-
-/// What is missing or wrong with the topics of a running cluster.
-pub(super) fn findings(config: &Config, is_development: bool) -> crate::error::Result<Vec<String>> {
-    let admin = TopicAdmin::new(&Connection::new(config)?.kafka)?;
-    let mut specs = config.topic_specs(is_development);
-    let input = |name: &String| TopicSpec {
-        name: name.clone(),
-        partitions: None,
-        replication: None,
-        config: BTreeMap::new(),
-    };
-    specs.extend(config.input.topics.iter().map(input));
-    Ok(admin.validate(&specs)?.iter().map(ToString::to_string).collect())
-}

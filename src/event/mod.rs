@@ -10,8 +10,6 @@ mod envelope;
 mod json;
 mod scalar;
 pub(crate) use avro::Shape;
-
-pub(crate) use avro::Shape;
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};
 

@@ -61,10 +61,10 @@ fn events(golden: &Value, partitions: usize) -> Vec<String> {
         })
         .collect();
     while events.len() % partitions != 0 {
-        events.push(event(events.len(), json!({})));
+        events.push(event(events.len(), json!({"temperature": null})));
     }
     let last = events.len();
-    (0..partitions).for_each(|_| events.push(event(last + 5000, json!({}))));
+    (0..partitions).for_each(|_| events.push(event(last + 5000, json!({"temperature": null}))));
     events
 }
 
@@ -155,10 +155,14 @@ fn replay_of_the_same_records_says_the_same_with_any_number_of_partitions_and_in
         let found = deployment.decided();
         found.assert_once();
         expected.assert_same(&found);
-        said.push(expected.records.values().map(without_names).collect::<Vec<_>>());
+        let mut records: Vec<String> = expected.records.values().map(without_names).collect();
+        records.sort();
+        said.push(records);
     }
-    assert_eq!(said[0], said[1], "1 and 3 partitions");
-    assert_eq!(said[0], said[2], "1 and 12 partitions");
+    for other in &said[1..] {
+        let differing = said[0].iter().zip(other).find(|(one, other)| one != other);
+        assert!(differing.is_none() && said[0].len() == other.len(), "{differing:#?}");
+    }
 }
 
 /// A record without what carries the name of the application.

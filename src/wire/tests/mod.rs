@@ -54,6 +54,11 @@ fn each_sample(visitor: &mut impl EachSample) {
     for name in ["delta", "delta-nulls", "delta-watermark"] {
         visitor.sample::<DeltaMessage>(name, &testdata(name, "json"));
     }
+    let kinds = ["incident", "incident-nulls", "incident-empty", "model", "model-nulls", "model-empty"];
+    for kind in kinds.into_iter().chain(["watermark", "watermark-empty", "layout"]) {
+        let name = format!("pane-{kind}");
+        visitor.sample::<StateMessage>(&name, &testdata(&name, "json"));
+    }
     for name in ["pane", "pane-nulls"] {
         visitor.sample::<StateMessage>(name, &testdata(name, "json"));
     }

@@ -1,12 +1,17 @@
 //! Deltas, panes and profiles to records and back, in chunks.
 
 use super::*;
-use crate::engine::{Delta, Progress};
+use crate::engine::{
+    self, Delta, Layout, ModelRecord, PaneState, PartitionRecord, Progress, StateChange, StateValue,
+};
 use crate::event::Value;
-use crate::reference::{BuildOptions, Profile, ProfileBuilder, ProfileRecord};
+use crate::policy::BookRecord;
+use crate::policy::record::ReferenceInfo;
+use crate::reference::{BuildOptions, Origin, Profile, ProfileBuilder, ProfileRecord, References};
 use crate::sketch::Accumulator;
 use crate::window::{Flow, OffsetRange, PaneData, PartitionProgress};
 use crate::words::{Grid, ModelKey, Name, Pane, Time};
+use std::sync::Arc;
 
 const FEATURES: u32 = 40;
 
@@ -162,21 +167,79 @@ fn what_the_reference_does_not_have_is_refused() {
 fn a_pane_comes_back_from_its_chunks() {
     let (profile, grid) = (profile(), grid());
     let Delta { key, pane, reference, data } = delta(&profile, 300);
-    let snapshot = PaneSnapshot { key, pane, reference, closed: true, included_offset: 99, data };
+    let reference = reference.map(|id| ReferenceInfo {
+        id,
+        rows: profile.rows(),
+        effective_from: Time::EPOCH,
+        inherited: false,
+        origin: Origin::Training,
+    });
+    let state = PaneState { reference, closed: true, included_offset: 99, data };
     let encoding = Encoding::SingleObject;
-    let chunks = PaneRecord::chunks(&snapshot, Some(&profile), &grid, 9000, encoding).unwrap();
+    let chunks = PaneRecord::chunks(&key, pane, &state, Some(&profile), &grid, 9000, encoding).unwrap();
     assert!(chunks.len() > 1);
-    let mut parts = chunks.iter().enumerate().map(|(index, chunk)| {
-        let message = sent(&StateMessage::Pane(chunk.clone()), encoding, 9000);
-        let (key, chunk) = (snapshot.key.clone(), index as u32);
-        assert_eq!(message.key(), StateKey::Pane { key, pane_start: grid.start(pane), chunk });
-        let StateMessage::Pane(record) = message;
+    let mut parts = chunks.iter().map(|chunk| {
+        let StateMessage::Pane(record) = sent(&StateMessage::Pane(chunk.clone()), encoding, 9000) else {
+            panic!()
+        };
         record.part(Some(&profile), &grid).unwrap()
     });
-    let mut whole = parts.next().unwrap();
-    parts.for_each(|part| whole.data.merge(&part.data));
+    let (_, _, mut whole) = parts.next().unwrap();
+    parts.for_each(|(_, _, part)| whole.data.merge(&part.data));
     whole.data = normal(whole.data);
-    assert_eq!(whole, PaneSnapshot { data: normal(snapshot.data.clone()), ..snapshot.clone() });
+    assert_eq!(whole, PaneState { data: normal(state.data.clone()), ..state.clone() });
+}
+
+/// Every kind of state goes to the changelog and comes back, and what is gone leaves a tombstone.
+#[test]
+fn state_comes_back_from_the_changelog() {
+    let (profile, grid) = (Arc::new(profile()), grid());
+    let Delta { key, pane, reference, data } = delta(&profile, 300);
+    let reference = reference.map(|id| ReferenceInfo {
+        id,
+        rows: profile.rows(),
+        effective_from: Time::EPOCH,
+        inherited: false,
+        origin: Origin::Training,
+    });
+    let mut references = References::default();
+    references.add_profile(profile);
+    let state = PaneState { reference, closed: true, included_offset: 99, data: normal(data) };
+    let layout = Layout::of(&grid, 3, 60_000);
+    let changes: Vec<StateChange> = vec![
+        (engine::StateKey::Pane(key.clone(), pane), Some(StateValue::Pane(state))),
+        (engine::StateKey::Incidents(key.clone()), Some(StateValue::Incidents(BookRecord::default()))),
+        (engine::StateKey::Model(key.model.clone()), Some(StateValue::Model(ModelRecord::default()))),
+        (engine::StateKey::Watermark, Some(StateValue::Watermark(PartitionRecord::default()))),
+        (engine::StateKey::Layout, Some(StateValue::Layout(layout))),
+    ];
+    let write = |reader: &mut StateReader, changes: &[StateChange], before: u32| {
+        for change in changes {
+            let records =
+                state_records(change, &references, &grid, 9000, Encoding::SingleObject, before).unwrap();
+            for StateRecord { key, payload } in records {
+                reader.read(&key, payload.as_deref(), &NoRegistry).unwrap();
+            }
+        }
+    };
+    let mut reader = StateReader::new();
+    write(&mut reader, &changes, 0);
+    let (mut back, chunks) = reader.finish(&references, &grid).unwrap();
+    back.sort_by(|a, b| a.0.cmp(&b.0));
+    for (_, value) in &mut back {
+        if let Some(StateValue::Pane(state)) = value {
+            state.data = normal(state.data.clone());
+        }
+    }
+    assert_eq!(back, changes);
+    let standing = chunks[&(key.clone(), pane)];
+    assert!(standing > 1);
+
+    let gone: Vec<StateChange> = changes.iter().map(|(key, _)| (key.clone(), None)).collect();
+    let mut reader = StateReader::new();
+    write(&mut reader, &changes, 0);
+    write(&mut reader, &gone, standing);
+    assert_eq!(reader.finish(&references, &grid).unwrap().0, []);
 }
 
 #[test]

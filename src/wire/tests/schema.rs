@@ -170,7 +170,6 @@ fn samples_have_every_field_of_every_schema_set_and_null_filled_and_empty() {
         "ProgressRecord.partitions without items",
         "ProgressRecord.topics without items",
         "RetrainingTrigger.segment with items",
-        "StateMessage.pane null",
     ];
     assert_eq!(missing, never);
 }
