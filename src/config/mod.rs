@@ -8,6 +8,7 @@
 //! Nothing here talks to Kafka or opens a reference; it reads the files of the configuration and of its
 //! secrets, and the environment.
 
+mod build;
 mod errors;
 mod include;
 mod input;

@@ -74,6 +74,7 @@ pub struct References {
     profiles: BTreeMap<ReferenceId, Arc<Profile>>,
     chunks: BTreeMap<ReferenceId, Vec<ProfileRecord>>,
     activations: BTreeMap<(Name, Name), Vec<Activation>>,
+    defaults: BTreeMap<Name, ReferenceId>,
     heard: u64,
 }
 
@@ -116,6 +117,13 @@ impl References {
         self.heard += 1;
     }
 
+    /// Makes `profile` the one of every version of `model` that has no activation: the reference file
+    /// of the configuration. It holds from the epoch on, with origin `file`, and is the version's own.
+    pub fn set_default(&mut self, model: Name, profile: Arc<Profile>) {
+        self.defaults.insert(model, profile.id().clone());
+        self.add_profile(profile);
+    }
+
     /// Forgets a profile that was retired.
     pub fn remove_profile(&mut self, id: &ReferenceId) {
         self.profiles.remove(id);
@@ -151,12 +159,18 @@ impl References {
         self.activations.values().flatten()
     }
 
-    /// What holds for `model` and `version` at `time`. With `inherit`, a version that never had an
-    /// activation takes that of version `""`, or else the latest of any version of the model.
+    /// What holds for `model` and `version` at `time`. A version that never had an activation takes the
+    /// model's default, where there is one; else, with `inherit`, that of version `""`, or else the
+    /// latest of any version of the model.
     pub fn resolve(&self, model: &Name, version: &Name, time: Time, inherit: bool) -> Option<Resolved> {
         let key = (model.clone(), version.clone());
         if let Some(own) = self.activations.get(&key).filter(|own| !own.is_empty()) {
             return self.latest(own.iter(), time, false);
+        }
+        if let Some(id) = self.defaults.get(model) {
+            let profile = self.profiles.get(id)?.clone();
+            let (effective_from, origin) = (Time::EPOCH, Origin::File);
+            return Some(Resolved { profile, effective_from, origin, inherited: false });
         }
         if !inherit {
             return None;
@@ -243,6 +257,23 @@ mod tests {
         assert_eq!(held(&references, "3", 100, true), Some((one.id().clone(), true)));
         assert_eq!(held(&references, "3", 1000, true), Some((two.id().clone(), true)));
         assert_eq!(held(&references, "2", 100, true), None);
+    }
+
+    #[test]
+    fn a_default_is_the_own_reference_of_every_version_without_an_activation() {
+        let (one, two) = (profile(1), profile(2));
+        let mut references = References::default();
+        references.set_default("m".into(), one.clone());
+        references.add_profile(two.clone());
+        references.activate(activation("2", 500, &two));
+        for inherit in [false, true] {
+            assert_eq!(held(&references, "1", 0, inherit), Some((one.id().clone(), false)));
+            assert_eq!(held(&references, "", -1, inherit), Some((one.id().clone(), false)));
+            assert_eq!(held(&references, "2", 500, inherit), Some((two.id().clone(), false)));
+            assert_eq!(held(&references, "2", 499, inherit), None);
+        }
+        assert_eq!(references.resolve(&"other".into(), &"1".into(), Time::EPOCH, true), None);
+        assert!(references.generation() > 0);
     }
 
     #[test]

@@ -1,0 +1,208 @@
+//! `check`: one data set against a reference, as a gate in a pipeline.
+//!
+//! The same measures, questions and sizes as the service's; only the level differs: one family over
+//! all questions that can be judged, by Benjamini-Hochberg or Holm.
+
+mod current;
+mod report;
+mod show;
+
+use super::columns::ColumnArgs;
+use super::output::{OutputFormat, json_pretty, stdout};
+use super::{Outcome, Ran, profiles};
+use crate::config::Config;
+use crate::engine::{FeatureContext, model_state, worst};
+use crate::error::{Error, Result};
+use crate::files::parse_row_range;
+use crate::measure::{Comparison, benjamini_hochberg, compare, holm};
+use crate::policy::record::FeatureReport;
+use crate::policy::{ModelSettings, judgeable};
+use crate::words::{Question, Verdict};
+use clap::{Args, ValueEnum};
+use current::Current;
+use report::{CheckReport, CurrentInfo, ReferenceInfo, Warning};
+use std::io::Write;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// Fewer rows than this are not judged here.
+const MIN_ROWS: u64 = 50;
+
+/// Compare one data set with a reference
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    driftline check --reference train.csv --current today.csv\n  \
+    driftline check --reference reference.json --current today.parquet --format json --fail-on drift,share\n  \
+    driftline check --reference all.csv --reference-rows 0..50000 --current all.csv --current-rows 50000..60000\n\n\
+    A feature drifted when the change is significant, at a false discovery rate of --q over all questions, \
+    and large enough to matter. Exit code 1 when what --fail-on names was found, 2 when nothing could be judged.")]
+pub(super) struct CheckArgs {
+    /// What to compare with: a profile, or data
+    #[arg(long, value_name = "FILE")]
+    reference: PathBuf,
+    /// What is compared: data, or a profile with the reference's cells
+    #[arg(long, value_name = "FILE")]
+    current: PathBuf,
+    /// Take only these rows of the reference: 0-based, end excluded
+    #[arg(long, value_name = "A..B", value_parser = parse_row_range)]
+    reference_rows: Option<Range<u64>>,
+    /// Take only these rows of the current data: 0-based, end excluded
+    #[arg(long, value_name = "A..B", value_parser = parse_row_range)]
+    current_rows: Option<Range<u64>>,
+    /// A configuration: thresholds, kinds, roles and importance of features
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Which model of the configuration, where it has several
+    #[arg(long, value_name = "NAME", requires = "config")]
+    model: Option<String>,
+    /// Share of false ones that is accepted among what is found
+    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = share)]
+    q: f64,
+    /// Make --q the chance of a single false one instead (Holm)
+    #[arg(long)]
+    fwer: bool,
+    /// What makes the exit code 1
+    #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',', default_value = "drift,schema")]
+    fail_on: Vec<FailOn>,
+    /// How the result is written
+    #[arg(long, value_enum, default_value = "table")]
+    format: OutputFormat,
+    #[command(flatten)]
+    columns: ColumnArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// A feature at drift or worse
+    Drift,
+    /// A feature at warning or worse
+    Warning,
+    /// A feature that could not be judged
+    Insufficient,
+    /// A column on one side only
+    Schema,
+    /// As large a share of drifted features as asks for retraining
+    Share,
+    /// Nothing
+    None,
+}
+
+pub(super) fn run(args: &CheckArgs) -> Ran {
+    let model = model(args)?;
+    let profile = profiles::load(&args.reference, args.reference_rows.clone(), &args.columns, Some(&model))?;
+    let current = current::load(&args.current, args.current_rows.clone(), &args.columns, &profile)?;
+    let comparisons: Vec<Comparison> =
+        profile.features().iter().zip(&current.sketches).map(|(p, sketch)| compare(p, sketch)).collect();
+    let level = level(&comparisons, &current, args.q, args.fwer);
+    let context = FeatureContext { settings: &model, level, all_rows: current.rows, min_rows: MIN_ROWS };
+    let parts = profile.features().iter().zip(&current.sketches).zip(&comparisons);
+    let judged: Vec<_> =
+        parts.map(|((profile, sketch), comparison)| context.judge(profile, sketch, comparison)).collect();
+    let verdict = worst(true, &judged);
+    let features: Vec<FeatureReport> = judged.into_iter().map(|judged| judged.report).collect();
+    let state = model_state(features.iter());
+    let report = CheckReport {
+        schema_version: crate::policy::record::SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION"),
+        reference: ReferenceInfo { id: profile.id().clone(), rows: profile.rows() },
+        current: CurrentInfo { rows: current.rows },
+        verdict,
+        drift: features.iter().any(|feature| feature.drift),
+        drift_share: state.drift_share,
+        drifted: state.drifted,
+        judgeable: state.judgeable,
+        insufficient: state.insufficient,
+        level,
+        warnings: report::warnings(&current, &features, &comparisons),
+        features,
+    };
+    let mut out = stdout();
+    match args.format {
+        OutputFormat::Json => json_pretty(&mut out, &report)?,
+        OutputFormat::Table => show::print(&mut out, &report)?,
+    }
+    out.flush()?;
+    if verdict == Verdict::Insufficient {
+        return Err(Error::input("nothing could be judged")
+            .hint(format!("reference and current data need at least {MIN_ROWS} rows with values each"))
+            .into());
+    }
+    let found = args.fail_on.iter().any(|what| report.has(*what, &model));
+    Ok(if found { Outcome::Found } else { Outcome::Fine })
+}
+
+/// The settings that the features are judged by.
+fn model(args: &CheckArgs) -> Result<ModelSettings> {
+    let Some(path) = &args.config else { return Ok(Config::default().unlisted_model("model")) };
+    let config = Config::load(path)?;
+    match (&args.model, &config.models[..]) {
+        (Some(name), _) => config.model(name).cloned().ok_or_else(|| no_model(name, &config)),
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Ok(config.unlisted_model("model")),
+        (None, _) => Err(Error::usage("the configuration has several models")
+            .at(path.display())
+            .hint(format!("say which with --model: {}", names(&config)))),
+    }
+}
+
+/// The configuration has no model of this name.
+pub(super) fn no_model(name: &str, config: &Config) -> Error {
+    Error::usage(format!("the configuration has no model `{name}`"))
+        .hint(format!("its models are: {}", names(config)))
+}
+
+/// The names of a configuration's models.
+pub(super) fn names(config: &Config) -> String {
+    config.models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ")
+}
+
+/// The largest p-value that is found at `q` in the family of all questions; 0 when none is.
+fn level(comparisons: &[Comparison], current: &Current, q: f64, fwer: bool) -> f64 {
+    let p: Vec<f64> = comparisons
+        .iter()
+        .flat_map(|comparison| judgeable(comparison, current.rows, MIN_ROWS))
+        .map(|(_, tested)| tested.p_certain)
+        .collect();
+    let adjusted = if fwer { holm(&p) } else { benjamini_hochberg(&p) };
+    let found = p.iter().zip(adjusted).filter(|(_, adjusted)| *adjusted <= q);
+    found.map(|(p, _)| *p).fold(0.0, f64::max)
+}
+
+impl CheckReport {
+    fn has(&self, what: FailOn, model: &ModelSettings) -> bool {
+        let severity = |verdict: Verdict| verdict.severity();
+        match what {
+            FailOn::Drift => self.drift,
+            FailOn::Warning => {
+                self.features.iter().any(|feature| severity(feature.verdict) > severity(Verdict::Ok))
+            }
+            FailOn::Insufficient => {
+                self.features.iter().any(|feature| feature.verdict == Verdict::Insufficient)
+            }
+            FailOn::Schema => self.warnings.iter().any(Warning::is_schema),
+            FailOn::Share => {
+                let retrain = &model.policy.retrain;
+                self.drift_share.is_some_and(|share| share >= retrain.share)
+                    && self.drifted >= retrain.share_min_features
+            }
+            FailOn::None => false,
+        }
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && *number < 1.0);
+    number.ok_or_else(|| "write a number between 0 and 1".into())
+}
+
+/// The test of a feature that found most, and its p-value: the smallest.
+fn smallest_p(report: &FeatureReport) -> Option<(Question, f64)> {
+    let tests = &report.tests;
+    let asked = [
+        (Question::Shape, &tests.shape),
+        (Question::Missing, &tests.missing),
+        (Question::Unseen, &tests.unseen),
+    ];
+    let p = asked.into_iter().filter_map(|(question, test)| Some((question, test.as_ref()?.p_certain?)));
+    p.min_by(|(_, a), (_, b)| a.total_cmp(b))
+}

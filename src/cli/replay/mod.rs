@@ -1,0 +1,304 @@
+//! `replay`: the detector on history, from files. It drives the same two stages as the service, and
+//! neither commits nor publishes.
+
+mod records;
+mod settings;
+mod show;
+
+use super::columns::ColumnArgs;
+use super::output::{Meter, OutputFormat};
+use super::{Outcome, Ran, Stop, output};
+use crate::engine::{Output, Pipeline, Taken};
+use crate::error::{Error, Result};
+use crate::event::{BadReason, BadRecord};
+use crate::files::parse_row_range;
+use crate::policy::record::{DriftEvent, SCHEMA_VERSION, Transition};
+use crate::words::{Name, Severity, Time, parse_duration_ms};
+use clap::{Args, ValueEnum};
+use records::Source;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// The input topic that the files are the partitions of.
+const TOPIC: &str = "file";
+/// Records between two commits.
+const ROWS_PER_COMMIT: u64 = 10_000;
+/// Bad records that are named in the log; the rest is counted.
+const NAMED_BAD: u64 = 10;
+
+/// Run the detector on history: the reports, events and triggers that `run` would have published
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    driftline replay history.csv --time ts --reference train.csv --window 24h --slide 1h\n  \
+    driftline replay all.csv --time row --rows 50000.. --reference all.csv --reference-rows 0..50000 --window 5000s\n  \
+    driftline replay events.jsonl --model fraud --reference reference.json --window 1h\n  \
+    driftline replay events.jsonl --config driftline.toml --policy stricter.toml --format table\n\n\
+    With --time the files are tables of rows. Without it they are JSON lines in the envelope of the \
+    configuration, or in driftline's own. Several files are several partitions of one topic. Without a \
+    configuration there is no lateness, warm-up, settling or cooldown.")]
+pub(super) struct ReplayArgs {
+    /// The history: .csv, .tsv, .jsonl (each also with .gz) or .parquet; `-` is standard input
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// What to compare with: a profile, or data. Over the configuration's
+    #[arg(long, value_name = "FILE")]
+    reference: Option<PathBuf>,
+    /// Take only these rows of the reference: 0-based, end excluded
+    #[arg(long, value_name = "A..B", value_parser = parse_row_range, requires = "reference")]
+    reference_rows: Option<Range<u64>>,
+    /// A configuration, as for `run`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The model that the rows or events are of
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// The version that the rows are of
+    #[arg(long, value_name = "NAME", default_value = "")]
+    version: String,
+    /// Length of a window; default 24h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    window: Option<i64>,
+    /// How often a window is judged; default the whole window, or 1h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    slide: Option<i64>,
+    /// The fine grid of event time; default a tenth of the slide
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    look: Option<i64>,
+    /// Take only these rows of each file: 0-based, end excluded
+    #[arg(long, value_name = "A..B", value_parser = parse_row_range)]
+    rows: Option<Range<u64>>,
+    /// Another [policy], over the configuration's
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// One setting, over all others: policy.min_rows=100 (repeated)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// At the end also judge the panes that no later event has closed
+    #[arg(long)]
+    close: bool,
+    /// What makes the exit code 1
+    #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',')]
+    fail_on: Vec<FailOn>,
+    /// How the results are written: JSON lines, or lines for people
+    #[arg(long, value_enum, default_value = "json")]
+    format: OutputFormat,
+    #[command(flatten)]
+    columns: ColumnArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// An incident at drift or worse
+    Drift,
+    /// Any incident
+    Warning,
+    /// A retraining trigger
+    Trigger,
+}
+
+/// What became of the records; the last line of a replay. `rows` is the sum of the next seven.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    r#type: &'static str,
+    schema_version: u32,
+    tool_version: &'static str,
+    rows: u64,
+    /// Rows in windows that were judged.
+    events: u64,
+    late: u64,
+    idle_late: u64,
+    unrouted: u64,
+    dead_letters: u64,
+    /// Rows of models and versions beyond the limits.
+    limited: u64,
+    /// Rows in panes that are still open.
+    open_rows: u64,
+    /// Rows counted by another reference than their pane's: a replay has one reference a model.
+    conflict: u64,
+    windows: u64,
+    drift_events: u64,
+    triggers: u64,
+    dead_letter_reasons: BTreeMap<&'static str, u64>,
+    /// How far event time has come.
+    watermark: Option<Time>,
+}
+
+pub(super) fn run(args: &ReplayArgs) -> Ran {
+    let mode = records::mode(args)?;
+    let config = settings::config(args, mode)?;
+    let (pipeline, decoder) = settings::pipeline(args, &config, mode)?;
+    let sources = args.inputs.iter().map(|path| Source::open(path, args, &config, &decoder));
+    let sources: Vec<Source> = sources.collect::<Result<_>>()?;
+    let mut replay = Replay {
+        pipeline,
+        out: output::stdout(),
+        format: args.format,
+        fail_on: &args.fail_on,
+        found: false,
+        counted: 0,
+        first_bad: None,
+        unrouted_model: None,
+        summary: Summary {
+            r#type: "replay_summary",
+            schema_version: SCHEMA_VERSION,
+            tool_version: env!("CARGO_PKG_VERSION"),
+            ..Summary::default()
+        },
+    };
+    replay.read(sources)?;
+    replay.end(args.close)
+}
+
+/// A replay under way.
+struct Replay<'a, W> {
+    pipeline: Pipeline,
+    out: W,
+    format: OutputFormat,
+    fail_on: &'a [FailOn],
+    found: bool,
+    /// Rows that stage 1 took into panes.
+    counted: u64,
+    first_bad: Option<String>,
+    unrouted_model: Option<Name>,
+    summary: Summary,
+}
+
+impl<W: Write> Replay<'_, W> {
+    /// Takes the records of all sources, the one with the earliest time next, so that none runs ahead.
+    fn read(&mut self, mut sources: Vec<Source>) -> Result<(), Stop> {
+        let meter = Meter::new(sources.iter().map(Source::progress), "replaying");
+        let several = sources.len() > 1;
+        let mut heads: Vec<Option<Option<Time>>> = Vec::new();
+        for source in &mut sources {
+            heads.push(source.advance()?.then(|| source.time(several)));
+        }
+        // Records without a time come first: they stand in nobody's way.
+        while let Some((at, _)) = heads
+            .iter()
+            .enumerate()
+            .filter_map(|(at, head)| head.map(|time| (at, time)))
+            .min_by_key(|(at, time)| (*time, *at))
+        {
+            self.take(&sources[at], at);
+            if self.summary.rows.is_multiple_of(ROWS_PER_COMMIT) {
+                meter.set(sources.iter().map(Source::progress));
+                let outputs = self.pipeline.commit();
+                self.write(outputs)?;
+            }
+            heads[at] = sources[at].advance()?.then(|| sources[at].time(several));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, source: &Source, partition: usize) {
+        self.summary.rows += 1;
+        let partition = i32::try_from(partition).expect("fewer files than fit a command line");
+        match self.pipeline.take(TOPIC, partition, source.offset(), None, source.decoded()) {
+            Taken::Counted => self.counted += 1,
+            Taken::Late { .. } => self.summary.late += 1,
+            Taken::Unrouted { model } => {
+                self.summary.unrouted += 1;
+                self.unrouted_model.get_or_insert(model);
+            }
+            Taken::Bad(bad) => self.bad(&bad, source),
+        }
+    }
+
+    fn bad(&mut self, bad: &BadRecord, source: &Source) {
+        let BadRecord { reason, message } = bad;
+        if self.summary.dead_letters < NAMED_BAD {
+            let place = source.place();
+            tracing::warn!(reason = BadReason::as_str(*reason), place, "record can't be used: {message}");
+            self.first_bad.get_or_insert_with(|| format!("{message} ({place})"));
+        }
+        self.summary.dead_letters += 1;
+        *self.summary.dead_letter_reasons.entry(reason.as_str()).or_default() += 1;
+    }
+
+    /// Writes what a commit decided, in the order of the contract.
+    fn write(&mut self, mut outputs: Vec<Output>) -> Result<(), Stop> {
+        outputs.sort_by(|a, b| show::order(a).cmp(&show::order(b)));
+        for output in &outputs {
+            self.count(output);
+            match self.format {
+                OutputFormat::Json => show::json(&mut self.out, output)?,
+                OutputFormat::Table => show::text(&mut self.out, output)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, output: &Output) {
+        match output {
+            Output::Report(_) => self.summary.windows += 1,
+            Output::Event(event) => {
+                self.summary.drift_events += 1;
+                self.found |= self.fail_on.iter().any(|what| what.is(event));
+            }
+            Output::Trigger(_) => {
+                self.summary.triggers += 1;
+                self.found |= self.fail_on.contains(&FailOn::Trigger);
+            }
+            Output::VersionRetired { model, version } => {
+                tracing::info!(model = &**model, version = &**version, "version retired");
+            }
+            Output::IdleLate { model, rows } => {
+                self.summary.idle_late += rows;
+                tracing::warn!(model = &**model, rows, "rows came after their pane was closed");
+            }
+            Output::Limited { what, rows } => {
+                tracing::warn!(what, rows, "beyond a limit, not monitored");
+                // A segment's rows are in the whole model's windows all the same.
+                if !what.starts_with("segment ") {
+                    self.summary.limited += rows;
+                }
+            }
+        }
+    }
+
+    fn end(mut self, close: bool) -> Ran {
+        let outputs = if close { self.pipeline.close() } else { self.pipeline.commit() };
+        self.write(outputs)?;
+        let summary = &mut self.summary;
+        summary.open_rows = self.pipeline.evaluator().open_rows();
+        summary.events = self.counted - summary.open_rows - summary.idle_late - summary.limited;
+        summary.watermark = self.pipeline.evaluator().watermark();
+        match self.format {
+            OutputFormat::Json => output::json_line(&mut self.out, &self.summary)?,
+            OutputFormat::Table => show::summary(&mut self.out, &self.summary)?,
+        }
+        self.out.flush()?;
+        if self.summary.rows > 0 && self.counted + self.summary.late == 0 {
+            return Err(self.nothing_counted().into());
+        }
+        Ok(if self.found { Outcome::Found } else { Outcome::Fine })
+    }
+
+    fn nothing_counted(&self) -> Error {
+        match (&self.unrouted_model, &self.first_bad) {
+            (Some(model), _) => Error::input("no event is of a model that is monitored")
+                .hint(format!("the first is of `{model}`: say --model, or list it in the configuration")),
+            (None, Some(bad)) => Error::input(format!("no record could be used; the first: {bad}")),
+            (None, None) => Error::input("no record could be used"),
+        }
+    }
+}
+
+impl FailOn {
+    fn is(self, event: &DriftEvent) -> bool {
+        let is_raise = matches!(event.transition, Transition::Detected | Transition::Escalated);
+        match self {
+            FailOn::Drift => is_raise && event.severity >= Severity::Drift,
+            FailOn::Warning => is_raise,
+            FailOn::Trigger => false,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<i64, String> {
+    parse_duration_ms(text)
+        .and_then(|ms| if ms > 0 { Ok(ms) } else { Err("longer than nothing, please".into()) })
+}

@@ -1,0 +1,238 @@
+//! The records of a file: rows of a table, or events in an envelope.
+
+use super::ReplayArgs;
+use crate::cli::columns::{ColumnArgs, of_row};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::event::{BadReason, BadRecord, DecodeError, Decoder, Event};
+use crate::files::{self, Format, MAX_RECORD_BYTES, Progress, Row, Table, TimeColumn};
+use crate::words::Time;
+use flate2::bufread::MultiGzDecoder;
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Range;
+use std::path::Path;
+use std::rc::Rc;
+
+/// What the records of the inputs are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Rows of tables: fields are columns.
+    Rows,
+    /// JSON lines in an envelope.
+    Events,
+}
+
+/// Whether the inputs are rows or events: rows where a time column is said.
+pub(super) fn mode(args: &ReplayArgs) -> Result<Mode> {
+    if args.columns.time.is_some() {
+        return Ok(Mode::Rows);
+    }
+    for path in &args.inputs {
+        let format = match args.columns.input_format {
+            Some(format) => format,
+            None if path.as_os_str() == "-" => Format::JsonLines,
+            None => Format::of_path(path)?,
+        };
+        if format != Format::JsonLines {
+            return Err(Error::usage("the rows of the input need a time")
+                .at(path.display())
+                .hint("say --time COLUMN, or --time row to count rows as seconds"));
+        }
+    }
+    Ok(Mode::Events)
+}
+
+/// The records of one file, one after the other.
+pub(super) enum Source<'a> {
+    Rows(Box<Rows<'a>>),
+    Events(Events<'a>),
+}
+
+/// Rows of a table, all of one model and version.
+pub(super) struct Rows<'a> {
+    table: Table,
+    row: Row,
+    time: &'a TimeColumn,
+    columns: &'a ColumnArgs,
+    model: &'a str,
+    version: &'a str,
+}
+
+/// Lines of JSON.
+pub(super) struct Events<'a> {
+    name: String,
+    bytes: Box<dyn BufRead>,
+    bytes_read: Rc<Cell<u64>>,
+    bytes_total: Option<u64>,
+    decoder: &'a Decoder,
+    rows: Range<u64>,
+    line: Vec<u8>,
+    /// Lines read, blank ones too.
+    lines: u64,
+    /// The number of the record, blank lines not counted.
+    next: u64,
+}
+
+impl<'a> Source<'a> {
+    /// Opens the file at `path`.
+    pub(super) fn open(
+        path: &Path,
+        args: &'a ReplayArgs,
+        config: &'a Config,
+        decoder: &'a Decoder,
+    ) -> Result<Source<'a>> {
+        let rows = args.rows.clone().unwrap_or(0..u64::MAX);
+        let Some(time) = &args.columns.time else {
+            return Events::open(path, rows, decoder).map(Source::Events);
+        };
+        let table = files::open(path, args.columns.input_format)?.take(rows);
+        if let (TimeColumn::Field(field), Some(columns)) = (time, table.columns())
+            && !columns.contains(field)
+        {
+            return Err(Error::usage(format!("there is no column `{field}` to read the time from"))
+                .at(path.display())
+                .hint(format!("the columns are {}", columns.join(", "))));
+        }
+        let model = config.models.first().map_or("", |model| &model.name);
+        let (columns, version) = (&args.columns, &*args.version);
+        Ok(Source::Rows(Box::new(Rows { table, row: Row::new(), time, columns, model, version })))
+    }
+
+    /// Goes to the next record; `false` at the end.
+    pub(super) fn advance(&mut self) -> Result<bool> {
+        match self {
+            Source::Rows(rows) => rows.table.next_row(&mut rows.row),
+            Source::Events(events) => events.advance(),
+        }
+    }
+
+    /// The record, decoded, or why it can't be.
+    pub(super) fn decoded(&self) -> Result<Event<'_>, BadRecord> {
+        match self {
+            Source::Rows(rows) => rows.event(),
+            Source::Events(events) => {
+                events.decoder.decode(Some(&events.line), None, None).map_err(|error| match error {
+                    DecodeError::Bad(bad) => bad,
+                    DecodeError::Unavailable(why) => {
+                        BadRecord { reason: BadReason::UnknownSchema, message: why.to_string() }
+                    }
+                })
+            }
+        }
+    }
+
+    /// The record's event time where it matters (among `several` sources) and can be read.
+    pub(super) fn time(&self, several: bool) -> Option<Time> {
+        if several { self.decoded().ok().map(|event| event.time) } else { None }
+    }
+
+    /// The record's number in the file, from 0.
+    pub(super) fn offset(&self) -> i64 {
+        let number = match self {
+            Source::Rows(rows) => rows.row.number,
+            Source::Events(events) => events.next - 1,
+        };
+        i64::try_from(number).expect("no file has so many records")
+    }
+
+    /// The file and line of the record.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Source::Rows(rows) => rows.table.place(),
+            Source::Events(events) => format!("{}:{}", events.name, events.lines),
+        }
+    }
+
+    /// How far the file has been read.
+    pub(super) fn progress(&self) -> Progress {
+        match self {
+            Source::Rows(rows) => rows.table.progress(),
+            Source::Events(events) => {
+                Progress { bytes_read: events.bytes_read.get(), bytes_total: events.bytes_total }
+            }
+        }
+    }
+}
+
+impl Rows<'_> {
+    fn event(&self) -> Result<Event<'_>, BadRecord> {
+        let time = self
+            .table
+            .time_of(&self.row, self.time)
+            .map_err(|error| BadRecord { reason: BadReason::NoTime, message: error.to_string() })?;
+        let columns = of_row(&self.row, |name| self.columns.wants(name));
+        Ok(Event {
+            id: None,
+            model: Cow::Borrowed(self.model),
+            version: Cow::Borrowed(self.version),
+            segment: Vec::new(),
+            time,
+            columns: columns.map(|(name, value)| (Cow::Borrowed(&**name), value)).collect(),
+        })
+    }
+}
+
+impl<'a> Events<'a> {
+    fn open(path: &Path, rows: Range<u64>, decoder: &'a Decoder) -> Result<Events<'a>> {
+        let stdin = path.as_os_str() == "-";
+        let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
+        let failed = |error: io::Error| Error::file(format!("cannot open the file: {error}")).at(&name);
+        let (bytes, bytes_total): (Box<dyn Read>, _) = if stdin {
+            (Box::new(io::stdin().lock()), None)
+        } else {
+            let file = File::open(path).map_err(failed)?;
+            let length = file.metadata().map_err(failed)?.len();
+            (Box::new(file), Some(length))
+        };
+        let bytes_read = Rc::new(Cell::new(0));
+        let mut plain = BufReader::new(Counted { bytes, count: Rc::clone(&bytes_read) });
+        let zipped = plain.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
+        let bytes: Box<dyn BufRead> =
+            if zipped { Box::new(BufReader::new(MultiGzDecoder::new(plain))) } else { Box::new(plain) };
+        let line = Vec::new();
+        Ok(Events { name, bytes, bytes_read, bytes_total, decoder, rows, line, lines: 0, next: 0 })
+    }
+
+    fn advance(&mut self) -> Result<bool> {
+        while self.next < self.rows.end {
+            self.line.clear();
+            let mut limited = (&mut *self.bytes).take(MAX_RECORD_BYTES);
+            let read = limited.read_until(b'\n', &mut self.line).map_err(|error| {
+                Error::file(format!("cannot read: {error}")).at(format!("{}:{}", self.name, self.lines + 1))
+            })?;
+            if read == 0 {
+                return Ok(false);
+            }
+            self.lines += 1;
+            if read as u64 == MAX_RECORD_BYTES {
+                return Err(Error::input(format!("a line is longer than {} MiB", MAX_RECORD_BYTES >> 20))
+                    .at(format!("{}:{}", self.name, self.lines)));
+            }
+            if self.line.trim_ascii().is_empty() {
+                continue;
+            }
+            self.next += 1;
+            if self.next > self.rows.start {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Counts bytes as they leave the file.
+struct Counted<R> {
+    bytes: R,
+    count: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        self.count.set(self.count.get() + read as u64);
+        Ok(read)
+    }
+}
