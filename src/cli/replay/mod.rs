@@ -37,7 +37,8 @@ const NAMED_BAD: u64 = 10;
     driftline replay events.jsonl --model fraud --reference reference.json --window 1h\n  \
     driftline replay events.jsonl --config driftline.toml --policy stricter.toml --format table\n\n\
     With --time the files are tables of rows. Without it they are JSON lines in the envelope of the \
-    configuration, or in driftline's own. Several files are several partitions of one topic. Without a \
+    configuration, or in driftline's own. Several files are several partitions of one topic: \
+    one that ends early holds the others' windows back, until --close. Without a \
     configuration there is no lateness, warm-up, settling or cooldown.")]
 pub(super) struct ReplayArgs {
     /// The history: .csv, .tsv, .jsonl (each also with .gz) or .parquet; `-` is standard input
