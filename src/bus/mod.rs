@@ -2,44 +2,44 @@
 //!
 //! Everything here blocks and is made for one thread a stage. Nothing here knows what a record
 //! means, and nothing commits outside a transaction. The order in which a stage uses it: a
-//! [`TopicAdmin`](crate::bus::TopicAdmin) checks the topics, a
-//! [`TransactionalProducer`](crate::bus::TransactionalProducer) ends what an earlier life left
-//! open, a [`StageConsumer`](crate::bus::StageConsumer) hands out partitions, a
-//! [`LogReader`](crate::bus::LogReader) restores their state, and each commit writes records and
+//! [`TopicAdmin`] checks the topics, a
+//! [`TransactionalProducer`] ends what an earlier life left
+//! open, a [`StageConsumer`] hands out partitions, a
+//! [`LogReader`] restores their state, and each commit writes records and
 //! offsets together.
 
-/// A stage's consumer: partitions come, records come, partitions go.
+// A stage's consumer: partitions come, records come, partitions go.
 mod consumer;
-/// A small broker inside this process, for the demo and for quick tests.
+// A small broker inside this process, for the demo and for quick tests.
 mod embedded;
 mod fault;
-/// A compacted topic that is read to its end and then followed.
+// A compacted topic that is read to its end and then followed.
 mod follower;
-/// What a group has committed, looked at from outside.
+// What a group has committed, looked at from outside.
 mod group;
-/// One partition's log from an offset to its end.
+// One partition's log from an offset to its end.
 mod log;
-/// Where partitions begin and end.
+// Where partitions begin and end.
 mod offsets;
-/// Records on their way out, and what the broker said of them.
+// Records on their way out, and what the broker said of them.
 mod outgoing;
-/// What a consumer hands out and owns.
+// What a consumer hands out and owns.
 mod owned;
-/// The partition that a key belongs to.
+// The partition that a key belongs to.
 mod partition;
 mod rebalance;
-/// Records outside a transaction.
+// Records outside a transaction.
 mod publish;
-/// Records, their headers and their partitions.
+// Records, their headers and their partitions.
 mod record;
-/// A client of a Confluent-compatible schema registry.
+// A client of a Confluent-compatible schema registry.
 mod registry;
-/// Brokers, names and properties, checked.
+// Brokers, names and properties, checked.
 mod settings;
 mod tail;
-/// Topics as they should be and as they are.
+// Topics as they should be and as they are.
 mod topics;
-/// One transaction for records and offsets.
+// One transaction for records and offsets.
 mod transaction;
 
 pub use consumer::StageConsumer;

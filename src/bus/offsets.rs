@@ -5,7 +5,8 @@
 //! [`Isolation::Committed`] the offset of the first record that still belongs to an open
 //! transaction.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -17,6 +18,10 @@ use crate::error::{Error, Result};
 
 /// How long a question may take.
 const LOOKUP: Duration = Duration::from_secs(10);
+/// How long a partition may be without a leader.
+const ELECTION: Duration = Duration::from_secs(5);
+/// Pause before it is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// The logical offset "beginning" and "end" of Kafka's ListOffsets request.
 const EARLIEST: i64 = -2;
@@ -118,13 +123,28 @@ impl OffsetReader {
     }
 }
 
-/// One ListOffsets request for `partitions`: the first offset at `time` or later (negative where
-/// there is none), or the first and last for the logical times.
+/// The first offset of each of `partitions` at `time` or later (negative where there is none), or the
+/// first and last for the logical times. A partition that has just been made, or moved, has no
+/// leader for a moment: it is asked again.
 pub(super) fn list_offsets<C>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     time: i64,
 ) -> Result<Vec<i64>>
+where
+    C: rdkafka::consumer::ConsumerContext,
+{
+    let deadline = Instant::now() + ELECTION;
+    loop {
+        match ask_offsets(client, partitions, time) {
+            Err(error) if error.is_retriable() && Instant::now() < deadline => sleep(AGAIN),
+            outcome => return outcome,
+        }
+    }
+}
+
+/// One ListOffsets request.
+fn ask_offsets<C>(client: &BaseConsumer<C>, partitions: &[TopicPartition], time: i64) -> Result<Vec<i64>>
 where
     C: rdkafka::consumer::ConsumerContext,
 {

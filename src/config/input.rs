@@ -1,10 +1,9 @@
 //! `[input]`: which topics are read, from where on, and what an event looks like.
 
-use super::include;
 use super::section::Section;
 use super::tree::{Node, Value};
 use super::values::{self, Read, choice, list, refuse, refuse_with};
-use crate::words::{Time, parse_duration_ms};
+use crate::words::{Time, fits_pattern, parse_duration_ms};
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ impl InputConfig {
     /// Whether a model that is not listed may be monitored: its name fits one of `allow`, in which
     /// `*` stands for any text.
     pub fn allows(&self, model: &str) -> bool {
-        self.allow.iter().any(|pattern| include::matches(pattern, model))
+        self.allow.iter().any(|pattern| fits_pattern(pattern, model))
     }
 }
 

@@ -5,6 +5,7 @@
 //! drives them brings records, references and time; `run`, `replay`, tests and benches drive the
 //! same code.
 
+mod buffer;
 mod changes;
 mod delta;
 mod evaluator;

@@ -4,16 +4,15 @@
 //! stood before the record. State that outlives a commit is [`SourceState`] alone; it travels in the
 //! metadata of the committed offset, so that an abort or a move to another instance puts it back.
 
+use super::buffer::Buffer;
 use super::delta::{Delta, Progress};
-use crate::event::{BadReason, BadRecord, Event, Value};
+use crate::event::{BadReason, BadRecord, Event};
 use crate::policy::ModelSettings;
-use crate::reference::{Profile, References};
-use crate::sketch::Accumulator;
-use crate::window::{OffsetRange, PaneData, PartitionProgress, Source};
-use crate::words::{Grid, ModelKey, Name, Pane, Time};
+use crate::reference::References;
+use crate::window::{OffsetRange, PartitionProgress, Source};
+use crate::words::{Grid, ModelKey, Name, Pane, Time, fits_pattern};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 /// What becomes of events of models that are not listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +132,8 @@ pub struct Sketcher {
     topics: Vec<(Name, i32)>,
     sources: Vec<InputPartition>,
     last_source: usize,
-    routes: HashMap<Name, HashMap<Name, Vec<Route>>>,
+    /// Model keys seen since the last commit, by model and version.
+    routes: HashMap<Name, HashMap<Name, Vec<ModelKey>>>,
     buffers: HashMap<(ModelKey, Pane), Buffer>,
     sealed: Vec<Delta>,
     buffered_features: usize,
@@ -149,12 +149,6 @@ struct InputPartition {
     moved: bool,
     idle: bool,
     told_look: Option<i64>,
-}
-
-/// A model key seen since the last commit, with where its last row went.
-#[derive(Debug)]
-struct Route {
-    key: ModelKey,
 }
 
 impl Sketcher {
@@ -336,25 +330,26 @@ impl Sketcher {
         let model = event.model.as_ref();
         if !self.settings.models.contains_key(model) {
             match self.settings.unknown_models {
-                UnknownModels::Monitor if self.settings.allow.iter().any(|p| matches(p, model)) => {}
+                UnknownModels::Monitor
+                    if self.settings.allow.iter().any(|pattern| fits_pattern(pattern, model)) => {}
                 UnknownModels::DeadLetter => return Routed::Refused,
                 UnknownModels::Monitor | UnknownModels::Count => return Routed::Unknown,
             }
         }
         let wanted = self.segment_positions.get(model).map(Vec::as_slice).unwrap_or_default();
-        let same = |route: &&Route| {
-            let values = route.key.segment.iter().zip(wanted);
+        let same = |key: &&ModelKey| {
+            let values = key.segment.iter().zip(wanted);
             values.into_iter().all(|(value, at)| event.segment.get(*at).is_some_and(|v| **v == **value))
         };
         let versions = self.routes.get(model).and_then(|versions| versions.get(event.version.as_ref()));
-        if let Some(route) = versions.into_iter().flatten().find(same) {
-            return Routed::To(route.key.clone());
+        if let Some(key) = versions.into_iter().flatten().find(same) {
+            return Routed::To(key.clone());
         }
         let value = |at: &usize| event.segment.get(*at).map_or_else(|| "".into(), |v| Name::from(v.as_ref()));
         let segment = wanted.iter().map(value).collect();
         let key = ModelKey { model: model.into(), version: event.version.as_ref().into(), segment };
         let versions = self.routes.entry(key.model.clone()).or_default();
-        versions.entry(key.version.clone()).or_default().push(Route { key: key.clone() });
+        versions.entry(key.version.clone()).or_default().push(key.clone());
         Routed::To(key)
     }
 
@@ -373,7 +368,7 @@ impl Sketcher {
             let start = self.settings.grid.start(pane);
             let held = references.resolve(&key.model, &key.version, start, model.inherits());
             let buffer = Buffer::new(held.map(|held| held.profile), &self.settings);
-            self.buffered_features += buffer.features.len() + 1;
+            self.buffered_features += buffer.weight();
             self.buffers.insert(slot.clone(), buffer);
         }
         self.buffers.get_mut(&slot).expect("it was put there")
@@ -413,96 +408,5 @@ fn believe<'a>(event: Event<'a>, record_time: Option<Time>, skew_ms: i64) -> Res
             ),
         }),
         _ => Ok(event),
-    }
-}
-
-/// Whether `name` fits `pattern`, where `*` stands for any text.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut tail) = name.strip_prefix(start) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let end = parts.pop().unwrap_or_default();
-    for part in parts {
-        match tail.find(part) {
-            Some(at) => tail = &tail[at + part.len()..],
-            None => return false,
-        }
-    }
-    tail.len() >= end.len() && tail.ends_with(end)
-}
-
-/// Rows of one pane of a model key, by one reference, since the last commit.
-#[derive(Debug)]
-struct Buffer {
-    profile: Option<Arc<Profile>>,
-    report_unknown: bool,
-    data: PaneData,
-    features: Vec<FeatureBuffer>,
-    /// Where the columns of the last event went, by their place in it: events of a stream are alike.
-    layout: Vec<(Name, Option<usize>)>,
-}
-
-#[derive(Debug)]
-struct FeatureBuffer {
-    accumulator: Accumulator,
-    /// Rows up to the last one that had this feature; a column named twice counts once.
-    last_row: u64,
-    pushed: u64,
-}
-
-impl Buffer {
-    fn new(profile: Option<Arc<Profile>>, settings: &SketcherSettings) -> Self {
-        let of = |feature: &crate::reference::FeatureProfile| FeatureBuffer {
-            accumulator: Accumulator::new(feature.kind, feature.basis.clone(), settings.unseen_cap),
-            last_row: 0,
-            pushed: 0,
-        };
-        let features = profile.iter().flat_map(|profile| profile.features()).map(of).collect();
-        let (data, report_unknown) = (PaneData::default(), settings.report_unknown_features);
-        Buffer { profile, report_unknown, data, features, layout: Vec::new() }
-    }
-
-    fn push(&mut self, event: &Event<'_>) {
-        self.data.flow.events += 1;
-        let Some(profile) = &self.profile else { return };
-        let row = self.data.flow.events;
-        for (at, (name, value)) in event.columns.iter().enumerate() {
-            let place = match self.layout.get(at) {
-                Some((known, place)) if **known == **name => *place,
-                _ => {
-                    let place = profile.position(name);
-                    self.layout.truncate(at);
-                    self.layout.push((name.as_ref().into(), place));
-                    place
-                }
-            };
-            match place {
-                Some(place) => self.features[place].push(value, row),
-                None if self.report_unknown => self.data.unknown.add(name, 1),
-                None => {}
-            }
-        }
-    }
-
-    fn seal(self, key: ModelKey, pane: Pane) -> Delta {
-        let mut data = self.data;
-        let rows = data.flow.events;
-        data.features = self.features.into_iter().map(|feature| feature.finish(rows)).collect();
-        Delta { key, pane, reference: self.profile.map(|profile| profile.id().clone()), data }
-    }
-}
-
-impl FeatureBuffer {
-    fn push(&mut self, value: &Value<'_>, row: u64) {
-        if self.last_row != row {
-            self.last_row = row;
-            self.pushed += 1;
-            self.accumulator.push(value);
-        }
-    }
-
-    fn finish(mut self, rows: u64) -> crate::sketch::FeatureSketch {
-        self.accumulator.push_missing(rows - self.pushed);
-        self.accumulator.finish()
     }
 }

@@ -92,6 +92,10 @@ pub(super) struct Families {
     build_info: IntGaugeVec,
 }
 
+const OF_PARTITION: &[&str] = &["topic", "partition"];
+const OF_MODEL: &[&str] = &["model"];
+const OF_STAGE: &[&str] = &["stage"];
+
 impl Families {
     fn new(registry: &Registry) -> Self {
         let new = Builder(registry);
@@ -99,12 +103,12 @@ impl Families {
             records_consumed: new.counters(
                 "records_consumed_total",
                 "Input records whose reading is committed.",
-                &["topic", "partition"],
+                OF_PARTITION,
             ),
             records_late: new.counters(
                 "records_late_total",
                 "Rows that came after their pane's end had passed the watermark.",
-                &["model"],
+                OF_MODEL,
             ),
             dead_letters: new.counters(
                 "dead_letters_total",
@@ -114,17 +118,17 @@ impl Families {
             unrouted_rows: new.gauges(
                 "unrouted_rows",
                 "Rows that belong to no monitored model, since the partition's start.",
-                &["topic", "partition"],
+                OF_PARTITION,
             ),
             conflict_rows: new.counters(
                 "conflict_rows_total",
                 "Rows left out because they were sketched against another reference than their pane.",
-                &["model"],
+                OF_MODEL,
             ),
             idle_late_rows: new.counters(
                 "idle_late_rows_total",
                 "Rows left out because an idle partition woke after their pane had closed.",
-                &["model"],
+                OF_MODEL,
             ),
             transactions: new.counters(
                 "transactions_total",
@@ -134,28 +138,28 @@ impl Families {
             commit_duration: new.histograms(
                 "commit_duration_seconds",
                 "From a transaction's begin to its commit.",
-                &["stage"],
+                OF_STAGE,
                 &COMMIT_SECONDS,
             ),
             rebalances: new.counters(
                 "rebalances_total",
                 "Times that partitions were given to or taken from a stage.",
-                &["stage"],
+                OF_STAGE,
             ),
             consumer_lag: new.gauges(
                 "consumer_lag",
                 "Records of an owned partition still to be read.",
-                &["topic", "partition"],
+                OF_PARTITION,
             ),
             watermark_lag: new.float_gauges(
                 "watermark_lag_seconds",
                 "Wall clock less the watermark of an owned input partition.",
-                &["topic", "partition"],
+                OF_PARTITION,
             ),
             watermark_holdback: new.float_gauges(
                 "watermark_holdback_seconds",
                 "By how much an input partition's watermark is behind the foremost one.",
-                &["topic", "partition"],
+                OF_PARTITION,
             ),
             restore_remaining: new.gauges(
                 "restore_records_remaining",
@@ -165,7 +169,7 @@ impl Families {
             broker_errors: new.counters(
                 "broker_errors_total",
                 "Failures of the broker that were tried again.",
-                &["stage"],
+                OF_STAGE,
             ),
             registry_unavailable: new
                 .counter("registry_unavailable_total", "Requests that the schema registry did not answer."),
@@ -173,12 +177,12 @@ impl Families {
             last_event: new.float_gauges(
                 "model_last_event_timestamp_seconds",
                 "Latest event time seen of a model, since 1970.",
-                &["model"],
+                OF_MODEL,
             ),
             insufficient_windows: new.counters(
                 "model_insufficient_windows_total",
                 "Windows of all traffic of a version with too little to judge.",
-                &["model"],
+                OF_MODEL,
             ),
             drift_share: new.float_gauges(
                 "drift_share",
@@ -198,14 +202,14 @@ impl Families {
             trigger_open: new.gauges(
                 "trigger_open",
                 "Retraining triggers neither closed nor expired.",
-                &["model"],
+                OF_MODEL,
             ),
             triggers_withheld: new.gauges(
                 "triggers_withheld",
                 "Retraining triggers held back at the last window end, by reason.",
                 &["model", "reason"],
             ),
-            triggers: new.counters("triggers_total", "Retraining triggers published.", &["model"]),
+            triggers: new.counters("triggers_total", "Retraining triggers published.", OF_MODEL),
             build_info: new.gauges("build_info", "1, labelled with the program's version.", &["version"]),
         }
     }

@@ -7,7 +7,7 @@
 //! a capped number of times. Counters are told after the commit that makes them true. Gauges that
 //! count what is (open incidents, panes) are told whole, so that a rewind after an abort heals them.
 //!
-//! [`Health`](crate::observe::Health) is the other thing that the stages say of themselves. Nothing
+//! [`Health`] is the other thing that the stages say of themselves. Nothing
 //! here does network or decides anything.
 
 mod clock;

@@ -70,6 +70,9 @@ struct EvaluateStage<'c> {
     next_trim: Instant,
 }
 
+/// Open incidents by severity and category.
+type Counts = BTreeMap<(Severity, &'static str), usize>;
+
 /// What a commit writes, with what it makes true.
 #[derive(Default)]
 struct Prepared {
@@ -315,18 +318,14 @@ impl<'c> EvaluateStage<'c> {
         let metrics = &self.context.metrics;
         let open = self.owned.values().map(|owned| owned.evaluator.open_panes()).sum();
         PanesCounted { open }.emit(metrics);
-        let mut incidents: BTreeMap<(&Name, &Name), BTreeMap<(Severity, &'static str), usize>> =
-            BTreeMap::new();
+        let mut incidents: BTreeMap<(&Name, &Name), Counts> = BTreeMap::new();
         for owned in self.owned.values() {
             for (model, version) in owned.evaluator.versions() {
                 incidents.entry((model, version)).or_default();
             }
             for (model, version, severity, category) in owned.evaluator.open_incidents() {
-                *incidents
-                    .entry((model, version))
-                    .or_default()
-                    .entry((severity, category.as_str()))
-                    .or_default() += 1;
+                let counts = incidents.entry((model, version)).or_default();
+                *counts.entry((severity, category.as_str())).or_default() += 1;
             }
         }
         for ((model, version), counts) in incidents {

@@ -3,9 +3,11 @@
 //! Nothing here computes a statistic or knows where a value comes from.
 
 mod key;
+mod pattern;
 mod time;
 
 pub use key::{ModelKey, Name};
+pub use pattern::fits_pattern;
 pub use time::{Grid, Pane, Time, parse_duration_ms};
 
 use serde::{Deserialize, Serialize};

@@ -51,8 +51,8 @@ fn read_some(bus: &Bus, sketcher: &mut Sketcher, references: &References, rng: &
     for Position { source, next_offset, .. } in sketcher.positions() {
         let rows = &bus.inputs[source.1 as usize];
         let end = (next_offset as usize + rng.random_range(0..200)).min(rows.len());
-        for offset in next_offset as usize..end {
-            sketcher.take("in", source.1, offset as i64, None, Ok(rows[offset].event()), references);
+        for (row, offset) in rows[next_offset as usize..end].iter().zip(next_offset..) {
+            sketcher.take("in", source.1, offset, None, Ok(row.event()), references);
         }
     }
 }

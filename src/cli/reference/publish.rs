@@ -15,10 +15,12 @@ use crate::words::{Name, Time};
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// The largest record of a profile, in bytes.
 const CHUNK_BYTES: usize = 900_000;
+/// How long the references topic may take to be read.
+const READ: Duration = Duration::from_secs(30);
 
 /// Whose reference, and from when on.
 #[derive(Args)]
@@ -167,8 +169,10 @@ pub(super) fn list(args: &ListArgs) -> Ran {
 fn read(config: &Config, connection: &Connection) -> Result<References> {
     let settings =
         config.reference_settings(|path| profiles::load(path, None, &ColumnArgs::default(), None))?;
+    let deadline = Instant::now() + READ;
+    let keep_going = || Instant::now() < deadline;
     let feed =
-        ReferenceFeed::open(&connection.kafka, &settings, connection.schemas.clone(), None, &|| false)?;
+        ReferenceFeed::open(&connection.kafka, &settings, connection.schemas.clone(), None, &keep_going)?;
     Ok(feed.table().clone())
 }
 

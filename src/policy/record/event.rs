@@ -129,7 +129,7 @@ pub struct ReferenceInfo {
 /// The model as a whole when an event was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ModelStateInfo {
-    /// See [`WindowReport::drift_share`].
+    /// See [`WindowReport::drift_share`](super::WindowReport::drift_share).
     pub drift_share: Option<f64>,
     /// Features at drift or worse.
     pub drifted: u32,
@@ -181,7 +181,7 @@ pub struct TriggerInfo {
 /// A change of verdict that the policy lets through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftEvent {
-    /// [`SCHEMA_VERSION`].
+    /// [`SCHEMA_VERSION`](super::SCHEMA_VERSION).
     pub schema_version: u32,
     /// Always `drift_event`.
     pub r#type: String,

@@ -153,7 +153,7 @@ pub struct Chunk {
 /// What was judged at the end of a window of a model key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WindowReport {
-    /// [`SCHEMA_VERSION`].
+    /// [`SCHEMA_VERSION`](super::SCHEMA_VERSION).
     pub schema_version: u32,
     /// Always `window_report`.
     pub r#type: String,

@@ -128,7 +128,7 @@ pub struct TriggerBudget {
 /// A request to retrain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetrainingTrigger {
-    /// [`SCHEMA_VERSION`].
+    /// [`SCHEMA_VERSION`](super::SCHEMA_VERSION).
     pub schema_version: u32,
     /// Always `retraining_trigger`.
     pub r#type: String,
