@@ -18,6 +18,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Metrics {
     pub(super) families: Arc<Families>,
+    pub(super) of_models: Arc<ModelFamilies>,
     pub(super) restraint: Arc<Restraint>,
     registry: Registry,
     version: Arc<str>,
@@ -36,6 +37,7 @@ impl Metrics {
         families.build_info.with_label_values(&[version]).set(1);
         Metrics {
             families: Arc::new(families),
+            of_models: Arc::new(ModelFamilies::new(&registry)),
             restraint: Arc::new(Restraint::new(clock)),
             registry,
             version: version.into(),
@@ -80,6 +82,11 @@ pub(super) struct Families {
     pub(super) restore_remaining: IntGaugeVec,
     pub(super) broker_errors: IntCounterVec,
     pub(super) registry_unavailable: IntCounter,
+    build_info: IntGaugeVec,
+}
+
+/// What is said of models.
+pub(super) struct ModelFamilies {
     pub(super) panes_open: IntGauge,
     pub(super) last_event: GaugeVec,
     pub(super) insufficient_windows: IntCounterVec,
@@ -89,7 +96,6 @@ pub(super) struct Families {
     pub(super) trigger_open: IntGaugeVec,
     pub(super) triggers_withheld: IntGaugeVec,
     pub(super) triggers: IntCounterVec,
-    build_info: IntGaugeVec,
 }
 
 const OF_PARTITION: &[&str] = &["topic", "partition"];
@@ -173,6 +179,15 @@ impl Families {
             ),
             registry_unavailable: new
                 .counter("registry_unavailable_total", "Requests that the schema registry did not answer."),
+            build_info: new.gauges("build_info", "1, labelled with the program's version.", &["version"]),
+        }
+    }
+}
+
+impl ModelFamilies {
+    fn new(registry: &Registry) -> Self {
+        let new = Builder(registry);
+        ModelFamilies {
             panes_open: new.gauge("panes_open", "Panes of all models, versions and segments held open."),
             last_event: new.float_gauges(
                 "model_last_event_timestamp_seconds",
@@ -210,7 +225,6 @@ impl Families {
                 &["model", "reason"],
             ),
             triggers: new.counters("triggers_total", "Retraining triggers published.", OF_MODEL),
-            build_info: new.gauges("build_info", "1, labelled with the program's version.", &["version"]),
         }
     }
 }

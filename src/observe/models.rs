@@ -21,7 +21,7 @@ pub struct ModelHeard<'a> {
 impl Fact for ModelHeard<'_> {
     fn emit(self, metrics: &Metrics) {
         let seconds = self.last_event.ms() as f64 / 1e3;
-        metrics.families.last_event.with_label_values(&[self.model]).set(seconds);
+        metrics.of_models.last_event.with_label_values(&[self.model]).set(seconds);
     }
 }
 
@@ -107,7 +107,7 @@ pub struct PanesCounted {
 
 impl Fact for PanesCounted {
     fn emit(self, metrics: &Metrics) {
-        metrics.families.panes_open.set(as_gauge(self.open));
+        metrics.of_models.panes_open.set(as_gauge(self.open));
     }
 }
 
@@ -130,13 +130,13 @@ impl Fact for WindowJudged<'_> {
         let WindowJudged { model, version, end, drift_share } = self;
         match drift_share {
             Some(share) => {
-                metrics.families.drift_share.with_label_values(&[model, version]).set(share);
+                metrics.of_models.drift_share.with_label_values(&[model, version]).set(share);
             }
             None => {
-                metrics.families.insufficient_windows.with_label_values(&[model]).inc();
+                metrics.of_models.insufficient_windows.with_label_values(&[model]).inc();
                 // An old share must not stand for a window that says nothing. The series may not
                 // be there, and then there is nothing to remove.
-                let _ = metrics.families.drift_share.remove_label_values(&[model, version]);
+                let _ = metrics.of_models.drift_share.remove_label_values(&[model, version]);
             }
         }
         debug!(model, version, %end, drift_share, "window judged");
@@ -157,7 +157,7 @@ pub struct IncidentsCounted<'a> {
 impl Fact for IncidentsCounted<'_> {
     fn emit(self, metrics: &Metrics) {
         let IncidentsCounted { model, version, open } = self;
-        let gauge = &metrics.families.incident_open;
+        let gauge = &metrics.of_models.incident_open;
         let mut named = HashSet::new();
         for (severity, category, count) in open {
             let severity = severity.to_string();
@@ -191,7 +191,7 @@ pub struct DriftEventPublished<'a> {
 impl Fact for DriftEventPublished<'_> {
     fn emit(self, metrics: &Metrics) {
         let DriftEventPublished { id, model, version, transition, severity, explanation } = self;
-        metrics.families.drift_events.with_label_values(&[model, transition]).inc();
+        metrics.of_models.drift_events.with_label_values(&[model, transition]).inc();
         info!(id, model, version, transition, %severity, explanation, "drift event published");
     }
 }
@@ -214,7 +214,7 @@ pub struct TriggerPublished<'a> {
 impl Fact for TriggerPublished<'_> {
     fn emit(self, metrics: &Metrics) {
         let TriggerPublished { id, model, version, cause, explanation } = self;
-        metrics.families.triggers.with_label_values(&[model]).inc();
+        metrics.of_models.triggers.with_label_values(&[model]).inc();
         info!(id, model, version, cause, explanation, "retraining trigger published");
     }
 }
@@ -234,8 +234,8 @@ pub struct TriggersCounted<'a> {
 impl Fact for TriggersCounted<'_> {
     fn emit(self, metrics: &Metrics) {
         let TriggersCounted { model, open, withheld } = self;
-        metrics.families.trigger_open.with_label_values(&[model]).set(as_gauge(open));
-        let gauge = &metrics.families.triggers_withheld;
+        metrics.of_models.trigger_open.with_label_values(&[model]).set(as_gauge(open));
+        let gauge = &metrics.of_models.triggers_withheld;
         for (reason, count) in withheld {
             let series = gauge.with_label_values(&[model, reason]);
             if series.get() == 0 && *count > 0 {
@@ -283,7 +283,7 @@ impl Fact for ModelReleased<'_> {
 
 /// Drops the gauges of a version, or of a model with all its versions.
 fn drop_model_series(metrics: &Metrics, model: &str, version: Option<&str>) {
-    let families = &metrics.families;
+    let families = &metrics.of_models;
     let is_version = |m: &str, v: &str| m == model && version.is_none_or(|version| v == version);
     drop_series(&families.drift_share, |label| is_version(label("model"), label("version")));
     drop_series(&families.incident_open, |label| is_version(label("model"), label("version")));
