@@ -121,9 +121,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Ran {
+    // A service says what it does; a command says what is wrong.
+    let quiet = !matches!(cli.command, Command::Run(_));
     let level = match cli.verbose {
-        0 => "warn",
-        1 => "info",
+        0 if quiet => "warn",
+        0 | 1 => "info",
         _ => "debug",
     };
     logging::init(cli.log_format, level)?;

@@ -142,6 +142,11 @@ impl Evaluator {
         std::mem::take(&mut self.outputs)
     }
 
+    /// Forgets what changed: for whoever keeps no changelog.
+    pub fn forget_changes(&mut self) {
+        self.changed = Changed::default();
+    }
+
     /// Panes that are open.
     pub fn open_panes(&self) -> usize {
         let segments =
@@ -190,8 +195,8 @@ impl Evaluator {
         let grid = self.settings.grid;
         if !self.models.contains_key(&key.model) {
             if self.models.len() >= self.settings.max_models {
-                let what = format!("model {}", key.model);
-                return self.outputs.push(Output::Limited { what, rows: data.flow.events });
+                let rows = data.flow.events;
+                return self.outputs.push(Output::Limited { key, limit: "models", rows });
             }
             // Panes that the watermark has passed are closed, also for a model that is new.
             let passed = self.watermarks.across(&self.topics_of(&key.model));
@@ -207,8 +212,8 @@ impl Evaluator {
             if is_closed { model.closed_through.map_or(pane, |closed| Pane(closed.0 + 1)) } else { pane };
         if !model.versions.contains_key(&key.version) {
             if model.versions.len() >= self.settings.max_versions {
-                let what = format!("version {} of model {}", key.version, key.model);
-                return self.outputs.push(Output::Limited { what, rows: data.flow.events });
+                let rows = data.flow.events;
+                return self.outputs.push(Output::Limited { key, limit: "live_versions", rows });
             }
             model.versions.insert(key.version.clone(), VersionState::new(grid.end(target)));
         }
@@ -220,8 +225,8 @@ impl Evaluator {
             if has_room || version.segments.contains_key(&key.segment) {
                 segments.push(key.segment.clone());
             } else if !again {
-                let what = format!("segment [{}] of {}/{}", key.segment.join(", "), key.model, key.version);
-                self.outputs.push(Output::Limited { what, rows: data.flow.events });
+                let (key, rows) = (key.clone(), data.flow.events);
+                self.outputs.push(Output::Limited { key, limit: "segments", rows });
             }
         }
         for segment in segments {

@@ -24,7 +24,8 @@ struct Candidate {
     info: WindowInfo,
     sketches: Vec<FeatureSketch>,
     comparisons: Vec<Comparison>,
-    judgeable: bool,
+    /// How many rows each feature must have; none has enough where it is not judged at all.
+    min_rows: Vec<u64>,
 }
 
 /// A feature's weight and settings come from the model; everything else from the comparison.
@@ -112,8 +113,7 @@ pub(super) fn judge_model(
 ) {
     let (of_model, config_id) = settings.model(name);
     let candidates = candidates(settings, of_model, model, pane);
-    let min_rows = of_model.policy.min_rows;
-    let questions: usize = candidates.iter().map(|candidate| questions(candidate, min_rows)).sum();
+    let questions: usize = candidates.iter().map(questions).sum();
     let slide_ms = settings.grid.slide_ms();
     let level = level(of_model.policy.budget, of_model.policy.raise.k, slide_ms, questions as u64);
     let rows_of_model: u64 = candidates
@@ -147,12 +147,13 @@ fn candidates(
     busy.map(|(version, segment, state)| {
         let info = window_info(settings, of_model, state, pane);
         let sketches = state.window.features();
-        let profiles = state.held.iter().flat_map(|held| held.profile.features());
-        let comparisons = profiles.zip(&sketches).map(|(profile, sketch)| compare(profile, sketch)).collect();
+        let profiles = || state.held.iter().flat_map(|held| held.profile.features());
+        let comparisons =
+            profiles().zip(&sketches).map(|(profile, sketch)| compare(profile, sketch)).collect();
         Candidate {
             version: version.clone(),
             segment: segment.clone(),
-            judgeable: info.state != WindowState::Insufficient,
+            min_rows: profiles().map(|profile| min_rows(of_model, segment, &info, profile)).collect(),
             info,
             sketches,
             comparisons,
@@ -181,9 +182,18 @@ fn window_info(
     WindowInfo::new(grid.start(first), grid.end(pane), window_state, flow)
 }
 
-fn questions(candidate: &Candidate, min_rows: u64) -> usize {
-    let of = |comparison: &Comparison| judgeable(comparison, candidate.info.events, min_rows).count();
-    if candidate.judgeable { candidate.comparisons.iter().map(of).sum() } else { 0 }
+/// How many questions can be judged.
+fn questions(candidate: &Candidate) -> usize {
+    let asked = candidate.comparisons.iter().zip(&candidate.min_rows);
+    asked.map(|(comparison, min_rows)| judgeable(comparison, candidate.info.events, *min_rows).count()).sum()
+}
+
+/// How many rows a feature must have to be judged in a window of this segment. One that cuts the
+/// segment is constant in it, and always unlike the reference: it is not judged there.
+fn min_rows(of_model: &ModelSettings, segment: &[Name], info: &WindowInfo, feature: &FeatureProfile) -> u64 {
+    let cuts = |pointer: &String| pointer.rsplit('/').next().is_some_and(|last| *last == *feature.name);
+    let is_cut = !segment.is_empty() && of_model.segments.iter().any(cuts);
+    if is_cut || info.state == WindowState::Insufficient { u64::MAX } else { of_model.policy.min_rows }
 }
 
 /// One window, with what it needs to be judged.
@@ -244,11 +254,16 @@ impl Judging<'_> {
     }
 
     fn features(&self, candidate: &Candidate, profile: &Profile) -> Vec<JudgedFeature> {
-        let min_rows = if candidate.judgeable { self.of_model.policy.min_rows } else { u64::MAX };
         let all_rows = candidate.info.events;
-        let context = FeatureContext { settings: self.of_model, level: self.level, all_rows, min_rows };
-        let parts = profile.features().iter().zip(&candidate.sketches).zip(&candidate.comparisons);
-        parts.map(|((profile, sketch), comparison)| context.judge(profile, sketch, comparison)).collect()
+        let measured = candidate.sketches.iter().zip(&candidate.comparisons).zip(&candidate.min_rows);
+        let judge = |(profile, ((sketch, comparison), min_rows)): (
+            &FeatureProfile,
+            ((&FeatureSketch, &Comparison), &u64),
+        )| {
+            let (settings, level, min_rows) = (self.of_model, self.level, *min_rows);
+            FeatureContext { settings, level, all_rows, min_rows }.judge(profile, sketch, comparison)
+        };
+        profile.features().iter().zip(measured).map(judge).collect()
     }
 
     fn incidents(

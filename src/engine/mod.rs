@@ -27,7 +27,7 @@ pub use state::{
 };
 
 use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
-use crate::words::Name;
+use crate::words::{ModelKey, Name};
 
 /// What stage 2 decided, or has to say, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +55,9 @@ pub enum Output {
     /// Something passed a limit and is not monitored.
     Limited {
         /// What.
-        what: String,
+        key: ModelKey,
+        /// The limit, by its name in the configuration.
+        limit: &'static str,
         /// Its rows.
         rows: u64,
     },

@@ -62,6 +62,7 @@ impl Pipeline {
             let offset = self.evaluator.next_offset();
             self.evaluator.hear(offset, Time::EPOCH, &progress);
         }
+        self.evaluator.forget_changes();
         self.evaluator.take_outputs()
     }
 

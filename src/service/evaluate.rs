@@ -504,8 +504,8 @@ fn tell(output: &Output, context: &StageContext) {
         .emit(metrics),
         Output::VersionRetired { model, version } => VersionRetired { model, version }.emit(metrics),
         Output::IdleLate { model, rows } => IdleLateRows { model, rows: *rows }.emit(metrics),
-        Output::Limited { what, rows } => {
-            tracing::warn!(rows, "{what} is over its limit and is not monitored: see [limits]");
+        Output::Limited { key, limit, rows } => {
+            tracing::warn!(%key, rows, "more than `limits.{limit}`: these rows are not monitored");
         }
     }
 }

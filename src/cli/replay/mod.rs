@@ -250,10 +250,10 @@ impl<W: Write> Replay<'_, W> {
                 self.summary.idle_late += rows;
                 tracing::warn!(model = &**model, rows, "rows came after their pane was closed");
             }
-            Output::Limited { what, rows } => {
-                tracing::warn!(what, rows, "beyond a limit, not monitored");
+            Output::Limited { key, limit, rows } => {
+                tracing::warn!(%key, rows, "more than `limits.{limit}`: these rows are not monitored");
                 // A segment's rows are in the whole model's windows all the same.
-                if !what.starts_with("segment ") {
+                if *limit != "segments" {
                     self.summary.limited += rows;
                 }
             }
