@@ -30,6 +30,10 @@ const REQUEST: Duration = Duration::from_secs(10);
 /// After this time a partition that cannot be moved is started anew.
 const SETTLE: Duration = Duration::from_millis(500);
 
+/// What to do about two processes of one name.
+const SHARED_NAME: &str =
+    "two instances share one `kafka.instance` and `kafka.application_id`; give each its own name";
+
 /// A member of a stage's group. For one thread; dropping it leaves the group, unless the member is
 /// static (see `kafka.instance`).
 pub struct StageConsumer {
@@ -65,7 +69,10 @@ impl StageConsumer {
     /// `max.poll.interval.ms` (five minutes), or the partitions go to others.
     ///
     /// # Errors
-    /// This member can never go on, for example because another process has its name.
+    /// A record could not be put back, so that reading must begin anew at a known offset
+    /// (retriable), or this member can never go on, for example because another process took its
+    /// name. While a process that was killed is still known to the group by this one's name, that
+    /// is retriable too, with another member (see [`StageConsumer::is_dead`]).
     pub fn poll(&self, timeout: Duration) -> Result<Polled<'_>> {
         if let Some(news) = self.news() {
             return Ok(news);
@@ -100,14 +107,15 @@ impl StageConsumer {
     /// # Panics
     /// A partition that was assigned and not yet started is left out, or another is named.
     pub fn start(&self, offsets: &[(TopicPartition, i64)], paused: bool) -> Result<()> {
-        let mut pending = self.pending.take();
+        let mut pending = self.pending.borrow_mut();
         let mut named: Vec<TopicPartition> = offsets.iter().map(|(partition, _)| partition.clone()).collect();
         pending.sort();
         named.sort();
-        assert_eq!(pending, named, "all assigned partitions are started, and no others");
+        assert_eq!(*pending, named, "all assigned partitions are started, and no others");
         let cannot = "cannot start reading assigned partitions";
         let list = offset_list(offsets)?;
         assign(&self.consumer, &list).map_err(|error| fault::kafka(cannot, &error))?;
+        pending.clear();
         // A pause outlives an assignment in librdkafka, so that it is always set anew.
         let set = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
         set.map_err(|error| fault::kafka(cannot, &error))?;
@@ -179,7 +187,7 @@ impl StageConsumer {
             // A partition that was just started cannot be moved for some milliseconds, one whose
             // fetching ended in an error never.
             if !left.is_empty() && started.elapsed() >= SETTLE {
-                if self.consumer.context().has_changes() {
+                if self.has_changes() {
                     let error = Error::bus("the group is rebalancing: poll first").at(&left[0].0);
                     return Err(error.retriable());
                 }
@@ -258,12 +266,27 @@ impl StageConsumer {
             Some(Ok(message)) => self.put_back(&message)?,
             _ => {}
         }
-        Ok(self.consumer.context().has_changes())
+        Ok(self.has_changes())
     }
 
     /// The group's metadata, for the transaction that commits offsets. To be taken anew for each.
-    pub fn group_metadata(&self) -> ConsumerGroupMetadata {
-        self.consumer.group_metadata().expect("a stage's consumer always has a group")
+    /// `None` while partitions come or go, or are lost: what was made of their records must not be
+    /// committed before [`StageConsumer::poll`] has told it, since the broker looks at the member
+    /// alone and not at what it owns.
+    pub fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
+        // In this order: a membership that begins after a loss is later than what says so.
+        let metadata = self.consumer.group_metadata().expect("a stage's consumer always has a group");
+        (!self.consumer.assignment_lost() && !self.has_changes()).then_some(metadata)
+    }
+
+    /// Whether [`StageConsumer::poll`] has partitions to tell that came or went.
+    pub fn has_changes(&self) -> bool {
+        self.consumer.context().has_changes()
+    }
+
+    /// Whether this member can never go on; another one has to be made in its place.
+    pub fn is_dead(&self) -> bool {
+        self.consumer.client().fatal_error().is_some()
     }
 
     /// The next offset to hand out; `None` where the partition is not owned.
@@ -433,10 +456,14 @@ impl StageConsumer {
 
 fn fatal(code: Code) -> Error {
     match code {
-        Code::FencedInstanceId | Code::UnreleasedInstanceId => Error::bus(
-            "another process is in the group under the same instance name",
-        )
-        .hint("two instances share one `kafka.instance` and `kafka.application_id`; give each its own name"),
+        Code::FencedInstanceId => {
+            Error::bus("another process is in the group under the same instance name").hint(SHARED_NAME)
+        }
+        Code::UnreleasedInstanceId => {
+            Error::bus("the group still knows another process by the same instance name")
+                .hint("one that was killed is forgotten after the group's session timeout")
+                .retriable()
+        }
         other => fault::coded("cannot stay in the consumer group", other),
     }
 }

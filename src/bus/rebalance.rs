@@ -62,9 +62,13 @@ impl Rebalances {
         self.news.store(false, Ordering::Release);
     }
 
-    /// Whether a change waits to be taken.
+    /// Whether a change of partitions waits to be taken.
     pub(super) fn has_changes(&self) -> bool {
-        !lock(&self.changes).is_empty()
+        let is_empty = |change: &Change| match change {
+            Change::Assigned(partitions) | Change::Revoked(partitions) => partitions.is_empty(),
+            Change::Failed(_) => false,
+        };
+        !lock(&self.changes).iter().all(is_empty)
     }
 
     /// The readings that came since they were last taken.

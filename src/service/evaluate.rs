@@ -1,30 +1,28 @@
 //! Stage 2 on Kafka: deltas to reports, drift events, triggers and state, in one transaction.
 
-use super::POLL;
-use super::StageContext;
+use super::decided::{publish, tell};
 use super::outgoing::Outbox;
 use super::references::ReferenceFeed;
 use super::restore::{Restored, restore};
+use super::unsettled::Unsettled;
+use super::{AGAIN, POLL, RETRY, StageContext};
 use crate::bus::StageConsumer;
 use crate::bus::TopicAdmin;
 use crate::bus::TransactionalProducer;
-use crate::bus::{CommitFailure, CommittedOffset};
+use crate::bus::{CommitFailure, CommittedOffset, ConsumerGroupMetadata};
 use crate::bus::{LostOffsets, Polled};
 use crate::bus::{Record, TopicPartition};
 use crate::engine::{Delta, Evaluator, EvaluatorSettings, Output, Progress, StateKey, StateValue};
 use crate::error::{Error, Result};
 use crate::observe::{
-    BrokerTroubled, DriftEventPublished, Fact, IdleLateRows, IncidentsCounted, InstanceFenced, ModelReleased,
-    NoReference, PanesCounted, PartitionsAssigned, PartitionsRevoked, ProducerLost, Stage,
-    TransactionAborted, TransactionCommitted, TriggerPublished, TriggersCounted, VersionRetired,
-    WindowJudged,
+    BrokerTroubled, Fact, IncidentsCounted, InstanceFenced, ModelReleased, PanesCounted, PartitionsAssigned,
+    PartitionsRevoked, ProducerLost, Stage, TransactionAborted, TransactionCommitted, TriggersCounted,
 };
-use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
-use crate::wire::{CloudEvent, DeltaMessage, Encoding, decode, encode, state_records};
-use crate::words::{ModelKey, Name, Pane, Severity, Time, Verdict};
+use crate::wire::{DeltaMessage, decode, state_records};
+use crate::words::{ModelKey, Name, Pane, Severity, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Name of the stage in groups and transactional ids.
 const STAGE: &str = "evaluate";
@@ -68,6 +66,7 @@ struct EvaluateStage<'c> {
     next_commit: Instant,
     next_snapshot: Instant,
     next_trim: Instant,
+    unsettled: Unsettled,
 }
 
 /// Open incidents by severity and category.
@@ -86,7 +85,7 @@ struct Prepared {
 impl<'c> EvaluateStage<'c> {
     fn open(context: &'c StageContext, settings: EvaluateSettings) -> Result<Self> {
         context.health.beat(Stage::Evaluate);
-        let keep_going = || !context.stop.is_requested();
+        let keep_going = || context.goes_on(Stage::Evaluate);
         let references = ReferenceFeed::open(
             &context.kafka,
             &context.references,
@@ -111,27 +110,54 @@ impl<'c> EvaluateStage<'c> {
             next_commit: now,
             next_snapshot,
             next_trim: now + TRIM,
+            unsettled: Unsettled::default(),
         })
     }
 
     fn run(mut self) -> Result<()> {
         while !self.context.stop.is_requested() {
-            self.turn()?;
+            match self.turn() {
+                Err(error) if error.is_retriable() => self.recover(&error)?,
+                outcome => outcome?,
+            }
         }
         self.commit()?;
         self.context.health.ended(Stage::Evaluate);
         Ok(())
     }
 
+    /// After trouble that may pass: back to the last commit, in a while.
+    fn recover(&mut self, error: &Error) -> Result<()> {
+        BrokerTroubled { stage: Stage::Evaluate, why: &error.to_string() }.emit(&self.context.metrics);
+        self.unsettled.is_stale = true;
+        std::thread::sleep(AGAIN);
+        match self.consumer.tend() {
+            Err(error) if !error.is_retriable() => return Err(error),
+            _ => {}
+        }
+        if self.consumer.is_dead() {
+            std::thread::sleep(RETRY);
+            let fresh = std::mem::take(&mut self.unsettled.fresh);
+            self.revoked(&[self.consumer.partitions(), fresh].concat());
+            let topics = [self.context.topics.deltas.as_str()];
+            self.consumer = StageConsumer::subscribe(&self.context.kafka, STAGE, &topics)?;
+        }
+        Ok(())
+    }
+
     /// One poll, and what is due after it.
     fn turn(&mut self) -> Result<()> {
         self.context.health.beat(Stage::Evaluate);
+        // What the group has to say comes first: it may take away what would be settled.
+        if !self.unsettled.is_empty() && !self.consumer.has_changes() {
+            self.settle()?;
+        }
         let wait = POLL.min(self.next_commit.saturating_duration_since(Instant::now()));
         match self.consumer.poll(wait)? {
             Polled::Record(record) => {
                 take(&record, &mut self.owned, &mut self.references, self.context, &self.settings)?
             }
-            Polled::Assigned(partitions) => self.assigned(&partitions)?,
+            Polled::Assigned(partitions) => self.assigned(partitions),
             Polled::Revoked(partitions) => self.revoked(&partitions),
             Polled::Eof(_) => self.context.health.broker_seen(),
             Polled::Lost(lost) => return Err(self.lost(&lost)),
@@ -141,24 +167,39 @@ impl<'c> EvaluateStage<'c> {
             }
             Polled::Nothing => {}
         }
-        if Instant::now() >= self.next_commit {
+        if self.unsettled.is_empty() && Instant::now() >= self.next_commit {
             self.commit()?;
             self.trim();
         }
         Ok(())
     }
 
-    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+    fn assigned(&mut self, partitions: Vec<TopicPartition>) {
         let named: Vec<(&str, i32)> = partitions.iter().map(|p| (&*p.topic, p.partition)).collect();
         PartitionsAssigned { stage: Stage::Evaluate, partitions: &named }.emit(&self.context.metrics);
-        for partition in partitions {
+        for partition in &partitions {
             self.context.health.assigned(Stage::Evaluate, &partition.topic, partition.partition);
         }
-        // The others wait: nothing is polled while this one restores.
-        let kept: Vec<TopicPartition> = self.consumer.partitions();
+        self.unsettled.fresh.extend(partitions);
+    }
+
+    /// Restores and starts the partitions that came, and the others too if work was given up.
+    fn settle(&mut self) -> Result<()> {
+        // The others wait: nothing is polled while partitions are restored.
+        let kept = self.consumer.partitions();
         self.consumer.pause(&kept)?;
-        let starts = self.restore(partitions)?;
-        self.consumer.start(&starts, false)?;
+        if self.unsettled.is_stale {
+            // What was decided and not committed is in no topic: state goes back to the last commit.
+            self.owned.clear();
+            let starts = self.restore(&kept)?;
+            self.consumer.rewind(&starts)?;
+            self.unsettled.is_stale = false;
+        }
+        if !self.unsettled.fresh.is_empty() {
+            let starts = self.restore(&self.unsettled.fresh.clone())?;
+            self.consumer.start(&starts, false)?;
+            self.unsettled.fresh.clear();
+        }
         self.consumer.resume(&kept)
     }
 
@@ -196,6 +237,7 @@ impl<'c> EvaluateStage<'c> {
         let named: Vec<(&str, i32)> = partitions.iter().map(|p| (&*p.topic, p.partition)).collect();
         PartitionsRevoked { stage: Stage::Evaluate, partitions: &named, lost: false }
             .emit(&self.context.metrics);
+        self.unsettled.revoked(partitions);
         for partition in partitions {
             self.context.health.revoked(Stage::Evaluate, &partition.topic, partition.partition);
             if let Some(owned) = self.owned.remove(&partition.partition) {
@@ -219,6 +261,8 @@ impl<'c> EvaluateStage<'c> {
     fn commit(&mut self) -> Result<()> {
         let started = Instant::now();
         self.next_commit = started + self.context.commit_interval;
+        let group = self.consumer.group_metadata().filter(|_| self.unsettled.is_empty());
+        let Some(group) = group else { return Ok(()) };
         self.references.catch_up(Duration::from_millis(200))?;
         let is_moved = |owned: &Owned| owned.evaluator.next_offset() != owned.committed;
         if !self.owned.values().any(is_moved) {
@@ -229,7 +273,7 @@ impl<'c> EvaluateStage<'c> {
             self.next_snapshot = started + self.settings.snapshot_interval;
         }
         let prepared = self.prepare(snapshot)?;
-        match self.transact(&prepared) {
+        match self.transact(&prepared, &group) {
             Ok(()) => {
                 self.committed(started, prepared);
                 Ok(())
@@ -281,11 +325,11 @@ impl<'c> EvaluateStage<'c> {
         Ok(prepared)
     }
 
-    fn transact(&mut self, prepared: &Prepared) -> Result<(), CommitFailure> {
-        let keep_going = || self.context.stop.may_finish();
+    fn transact(&mut self, prepared: &Prepared, group: &ConsumerGroupMetadata) -> Result<(), CommitFailure> {
+        let keep_going = || self.context.goes_on_to_its_end(Stage::Evaluate);
         self.producer.begin()?;
         match prepared.outbox.send(&self.producer) {
-            Ok(()) => self.producer.commit(&prepared.offsets, &self.consumer.group_metadata(), &keep_going),
+            Ok(()) => self.producer.commit(&prepared.offsets, group, &keep_going),
             Err(error) => {
                 self.producer.abort(&keep_going)?;
                 Err(CommitFailure::Aborted(error))
@@ -371,21 +415,18 @@ impl<'c> EvaluateStage<'c> {
             }
             CommitFailure::Lost(error) => {
                 ProducerLost { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);
-                let keep_going = || !self.context.stop.is_requested();
+                let keep_going = || self.context.goes_on(Stage::Evaluate);
                 self.producer =
                     TransactionalProducer::connect(&self.context.kafka, STAGE, None, &keep_going)?;
             }
             CommitFailure::Aborted(error) => {
                 TransactionAborted { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);
                 // What made it fail may last: do not spin.
-                std::thread::sleep(Duration::from_millis(200));
+                std::thread::sleep(AGAIN);
             }
         }
-        // What was decided is in no topic: state goes back to the last commit.
-        self.owned.clear();
-        let kept = self.consumer.partitions();
-        let starts = self.restore(&kept)?;
-        self.consumer.rewind(&starts)
+        self.unsettled.is_stale = true;
+        Ok(())
     }
 }
 
@@ -433,79 +474,4 @@ fn delta_of(
         references.catch_up(Duration::from_secs(5))?;
     }
     super::restore::delta_part(message, references.table(), grid)
-}
-
-/// Adds what an output publishes.
-fn publish(outbox: &mut Outbox, context: &StageContext, output: &Output) -> Result<()> {
-    let (topics, encodings) = (&context.topics, &context.encodings);
-    match output {
-        Output::Report(report) => {
-            let payload = encode::<WindowReport>(report, encodings.reports)?;
-            outbox.push(&topics.reports, None, report.model.as_bytes().to_vec(), Some(payload), Vec::new());
-        }
-        Output::Event(event) => {
-            let payload = encode::<DriftEvent>(event, encodings.events)?;
-            let headers = cloud_event(&**event, context, encodings.events);
-            outbox.push(&topics.events, None, event.model.as_bytes().to_vec(), Some(payload), headers);
-        }
-        Output::Trigger(trigger) => {
-            let payload = encode::<RetrainingTrigger>(trigger, encodings.triggers)?;
-            let headers = cloud_event(&**trigger, context, encodings.triggers);
-            outbox.push(&topics.triggers, None, trigger.model.as_bytes().to_vec(), Some(payload), headers);
-        }
-        Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => {}
-    }
-    Ok(())
-}
-
-/// CloudEvents headers, and when the record was sent by this machine's clock.
-fn cloud_event(event: &impl CloudEvent, context: &StageContext, encoding: Encoding) -> Vec<(String, String)> {
-    let headers = event.headers(encoding, &context.registry_url);
-    let mut headers: Vec<(String, String)> =
-        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    headers.push(("driftline_emitted_at".into(), Time::from_ms(now.as_millis() as i64).to_string()));
-    headers
-}
-
-/// Tells what was committed.
-fn tell(output: &Output, context: &StageContext) {
-    let metrics = &context.metrics;
-    match output {
-        Output::Report(report) if report.segment.is_empty() && report.chunk.index == 0 => {
-            WindowJudged {
-                model: &report.model,
-                version: &report.version,
-                end: report.decided_at,
-                drift_share: report.drift_share,
-            }
-            .emit(metrics);
-            if report.verdict == Verdict::NoReference {
-                NoReference { model: &report.model, version: &report.version }.emit(metrics);
-            }
-        }
-        Output::Report(_) => {}
-        Output::Event(event) => DriftEventPublished {
-            id: &event.id,
-            model: &event.model,
-            version: &event.version,
-            transition: event.transition.as_str(),
-            severity: event.severity,
-            explanation: &event.explanation,
-        }
-        .emit(metrics),
-        Output::Trigger(trigger) => TriggerPublished {
-            id: &trigger.id,
-            model: &trigger.model,
-            version: &trigger.version,
-            cause: trigger.cause.as_str(),
-            explanation: &trigger.explanation,
-        }
-        .emit(metrics),
-        Output::VersionRetired { model, version } => VersionRetired { model, version }.emit(metrics),
-        Output::IdleLate { model, rows } => IdleLateRows { model, rows: *rows }.emit(metrics),
-        Output::Limited { key, limit, rows } => {
-            tracing::warn!(%key, rows, "more than `limits.{limit}`: these rows are not monitored");
-        }
-    }
 }

@@ -7,12 +7,15 @@
 //! but that of commits, idleness and retries.
 
 mod dead_letters;
+mod decided;
 mod evaluate;
 mod outgoing;
 mod references;
 mod restore;
 mod schemas;
 mod sketch;
+mod survey;
+mod unsettled;
 
 pub use evaluate::{EvaluateSettings, run_evaluate};
 pub use references::{ReferenceFeed, ReferenceSettings};
@@ -21,10 +24,15 @@ pub use sketch::{OnLostOffsets, SketchSettings, run_sketch};
 
 use crate::bus::KafkaSettings;
 use crate::event::SchemaSource;
-use crate::observe::{Health, Metrics};
+use crate::observe::{Health, Metrics, Stage};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+/// Pause after trouble that may pass.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Pause after trouble that lasts longer: a schema that cannot be had, a group that refuses a member.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long a poll waits at most: the stages look at the clock and at the stop this often.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -106,4 +114,18 @@ pub struct StageContext {
     pub health: Health,
     /// When to stop.
     pub stop: Stop,
+}
+
+impl StageContext {
+    /// Whether `stage`, which waits for something outside, is to go on; its loop counts as turning.
+    fn goes_on(&self, stage: Stage) -> bool {
+        self.health.beat(stage);
+        !self.stop.is_requested()
+    }
+
+    /// The same for a transaction, which a stop leaves some time.
+    fn goes_on_to_its_end(&self, stage: Stage) -> bool {
+        self.health.beat(stage);
+        self.stop.may_finish()
+    }
 }

@@ -14,6 +14,7 @@ use crate::observe::{Fact, RestoreFinished, RestoreProgressed, RestoreStarted, S
 use crate::reference::References;
 use crate::wire::{DeltaMessage, DeltaRecord, StateReader, decode};
 use crate::words::{Grid, ModelKey, Pane};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub(super) fn restore(
     let mut reader = LogReader::new(&context.kafka)?;
     let mut records = 0;
     let mut first = true;
+    let trouble = RefCell::new(None);
     let mut on_progress = |progress: &Progress| {
         let remaining = u64::try_from(progress.remaining).unwrap_or(0);
         if std::mem::take(&mut first) {
@@ -50,8 +52,9 @@ pub(super) fn restore(
         RestoreProgressed { partition: number, remaining }.emit(&context.metrics);
         context.health.beat(Stage::Evaluate);
         // The group must see this member alive while it restores; what comes of it is polled later.
-        let is_asked_to_stop = context.stop.is_requested() || consumer.tend().is_err();
-        if is_asked_to_stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        *trouble.borrow_mut() = consumer.tend().err();
+        let is_to_end = context.stop.is_requested() || trouble.borrow().is_some();
+        if is_to_end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
 
     let mut state = StateReader::new();
@@ -61,7 +64,7 @@ pub(super) fn restore(
         let taken = state.read(record.key().unwrap_or_default(), record.payload(), &*context.schemas);
         taken.map_err(|error| error.at(record.place()))
     };
-    finished(reader.read(&panes, From::Beginning, Until::End, &mut on_state, &mut on_progress)?)?;
+    finished(reader.read(&panes, From::Beginning, Until::End, &mut on_state, &mut on_progress)?, &trouble)?;
     let (changes, chunks) = state.finish(references, &settings.grid)?;
     let mut restore = Restore::default();
     changes.into_iter().for_each(|change| restore.apply(change));
@@ -85,16 +88,17 @@ pub(super) fn restore(
             Ok(())
         };
         let (from, until) = (From::Offset(restore_from), Until::Offset(committed));
-        finished(reader.read(&deltas, from, until, &mut on_delta, &mut on_progress)?)?;
+        finished(reader.read(&deltas, from, until, &mut on_delta, &mut on_progress)?, &trouble)?;
     }
     RestoreFinished { partition: number, records, took: started.elapsed() }.emit(&context.metrics);
     Ok(Restored { evaluator, restore_from, chunks })
 }
 
-fn finished(outcome: Outcome) -> Result<()> {
+fn finished(outcome: Outcome, trouble: &RefCell<Option<Error>>) -> Result<()> {
+    let stopped = || Error::bus("stopped while state was restored").retriable();
     match outcome {
         Outcome::Complete => Ok(()),
-        Outcome::Stopped => Err(Error::bus("stopped while state was restored").retriable()),
+        Outcome::Stopped => Err(trouble.take().unwrap_or_else(stopped)),
     }
 }
 

@@ -3,10 +3,11 @@
 use super::dead_letters::DeadLetters;
 use super::outgoing::Outbox;
 use super::references::ReferenceFeed;
-use super::{POLL, StageContext};
+use super::unsettled::Unsettled;
+use super::{AGAIN, POLL, RETRY, StageContext};
 use crate::bus::StageConsumer;
 use crate::bus::TransactionalProducer;
-use crate::bus::{CommitFailure, CommittedOffset};
+use crate::bus::{CommitFailure, CommittedOffset, ConsumerGroupMetadata};
 use crate::bus::{Isolation, OffsetReader, Start};
 use crate::bus::{LostOffsets, Polled};
 use crate::bus::{Record, TopicPartition};
@@ -14,14 +15,13 @@ use crate::engine::{Position, Progress, Sketcher, SketcherSettings, SourceState,
 use crate::error::{Error, Result};
 use crate::event::{DecodeError, Decoder};
 use crate::observe::{
-    BrokerTroubled, ConsumerLagged, Fact, InstanceFenced, LateRecords, PartitionsAssigned, PartitionsRevoked,
-    ProducerLost, RecordsConsumed, RegistryUnavailable, RowsUnrouted, Stage, TransactionAborted,
-    TransactionCommitted, UnknownModel, WatermarkMoved,
+    BrokerTroubled, Fact, InstanceFenced, LateRecords, PartitionsAssigned, PartitionsRevoked, ProducerLost,
+    RecordsConsumed, RegistryUnavailable, Stage, TransactionAborted, TransactionCommitted, UnknownModel,
 };
 use crate::wire::{DeltaMessage, DeltaRecord, ProgressRecord};
 use crate::words::{Name, Time};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Name of the stage in groups and transactional ids.
 const STAGE: &str = "sketch";
@@ -29,10 +29,6 @@ const STAGE: &str = "sketch";
 const BUFFERED_FEATURES: usize = 20_000;
 /// Bytes of dead letters after which a commit does not wait for its time.
 const DEAD_LETTER_BYTES: usize = 16 << 20;
-/// How often the set of partitions, and how far they are apart, is looked at.
-const SURVEY: Duration = Duration::from_secs(3);
-/// Pause after a schema could not be fetched.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// What happens when the log no longer has what comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,38 +65,39 @@ pub fn run_sketch(context: &StageContext, settings: SketchSettings) -> Result<()
 }
 
 /// What a partition was last seen to do, by the wall clock.
-struct Quiet {
-    since: Instant,
-    claimed: Option<Instant>,
+pub(super) struct Quiet {
+    pub since: Instant,
+    pub claimed: Option<Instant>,
 }
 
-struct SketchStage<'c> {
-    context: &'c StageContext,
-    settings: SketchSettings,
-    consumer: StageConsumer,
-    producer: TransactionalProducer,
-    offsets: OffsetReader,
-    work: Work,
-    next_commit: Instant,
-    next_survey: Instant,
-    quiet: BTreeMap<TopicPartition, Quiet>,
-    ahead: Vec<TopicPartition>,
-    retry: Option<(TopicPartition, Instant)>,
+pub(super) struct SketchStage<'c> {
+    pub context: &'c StageContext,
+    pub settings: SketchSettings,
+    pub consumer: StageConsumer,
+    pub producer: TransactionalProducer,
+    pub offsets: OffsetReader,
+    pub work: Work,
+    pub next_commit: Instant,
+    pub next_survey: Instant,
+    pub quiet: BTreeMap<TopicPartition, Quiet>,
+    pub ahead: Vec<TopicPartition>,
+    pub retry: Option<(TopicPartition, Instant)>,
+    pub unsettled: Unsettled,
 }
 
 /// What was made of records since the last commit.
-struct Work {
-    sketcher: Sketcher,
-    references: ReferenceFeed,
-    dead_letters: DeadLetters,
-    consumed: BTreeMap<TopicPartition, u64>,
-    late: BTreeMap<Name, u64>,
+pub(super) struct Work {
+    pub sketcher: Sketcher,
+    pub references: ReferenceFeed,
+    pub dead_letters: DeadLetters,
+    pub consumed: BTreeMap<TopicPartition, u64>,
+    pub late: BTreeMap<Name, u64>,
 }
 
 impl<'c> SketchStage<'c> {
     fn open(context: &'c StageContext, settings: SketchSettings) -> Result<Self> {
         context.health.beat(Stage::Sketch);
-        let keep_going = || !context.stop.is_requested();
+        let keep_going = || context.goes_on(Stage::Sketch);
         let references = ReferenceFeed::open(
             &context.kafka,
             &context.references,
@@ -132,21 +129,48 @@ impl<'c> SketchStage<'c> {
             quiet: BTreeMap::new(),
             ahead: Vec::new(),
             retry: None,
+            unsettled: Unsettled::default(),
         })
     }
 
     fn run(mut self) -> Result<()> {
         while !self.context.stop.is_requested() {
-            self.turn()?;
+            match self.turn() {
+                Err(error) if error.is_retriable() => self.recover(&error)?,
+                outcome => outcome?,
+            }
         }
         self.commit()?;
         self.context.health.ended(Stage::Sketch);
         Ok(())
     }
 
+    /// After trouble that may pass: back to the last commit, in a while.
+    fn recover(&mut self, error: &Error) -> Result<()> {
+        BrokerTroubled { stage: Stage::Sketch, why: &error.to_string() }.emit(&self.context.metrics);
+        self.go_back();
+        std::thread::sleep(AGAIN);
+        match self.consumer.tend() {
+            Err(error) if !error.is_retriable() => return Err(error),
+            _ => {}
+        }
+        if self.consumer.is_dead() {
+            std::thread::sleep(RETRY);
+            let fresh = std::mem::take(&mut self.unsettled.fresh);
+            self.let_go(&[self.consumer.partitions(), fresh].concat());
+            let topics: Vec<&str> = self.settings.inputs.iter().map(String::as_str).collect();
+            self.consumer = StageConsumer::subscribe(&self.context.kafka, STAGE, &topics)?;
+        }
+        Ok(())
+    }
+
     /// One poll, and what is due after it.
     fn turn(&mut self) -> Result<()> {
         self.context.health.beat(Stage::Sketch);
+        // What the group has to say comes first: it may take away what would be settled.
+        if !self.unsettled.is_empty() && !self.consumer.has_changes() {
+            self.settle()?;
+        }
         let wait = POLL.min(self.next_commit.saturating_duration_since(Instant::now()));
         match self.consumer.poll(wait)? {
             Polled::Record(record) => {
@@ -157,8 +181,8 @@ impl<'c> SketchStage<'c> {
                     self.wait_for_schema(at, offset, &why)?;
                 }
             }
-            Polled::Assigned(partitions) => self.assigned(&partitions)?,
-            Polled::Revoked(partitions) => self.revoked(&partitions)?,
+            Polled::Assigned(partitions) => self.assigned(partitions),
+            Polled::Revoked(partitions) => self.revoked(&partitions),
             Polled::Eof(_) => self.context.health.broker_seen(),
             Polled::Lost(lost) => self.lost(&lost)?,
             Polled::Trouble(error) => {
@@ -168,7 +192,7 @@ impl<'c> SketchStage<'c> {
         }
         let is_full = self.work.sketcher.buffered_features() > BUFFERED_FEATURES
             || self.work.dead_letters.bytes() > DEAD_LETTER_BYTES;
-        if is_full || Instant::now() >= self.next_commit {
+        if self.unsettled.is_empty() && (is_full || Instant::now() >= self.next_commit) {
             self.survey()?;
             self.commit()?;
         }
@@ -184,22 +208,34 @@ impl<'c> SketchStage<'c> {
         Ok(())
     }
 
-    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+    fn assigned(&mut self, partitions: Vec<TopicPartition>) {
         let named: Vec<(&str, i32)> = partitions.iter().map(|p| (&*p.topic, p.partition)).collect();
         PartitionsAssigned { stage: Stage::Sketch, partitions: &named }.emit(&self.context.metrics);
-        let positions = self.positions(partitions)?;
-        let starts: Vec<(TopicPartition, i64)> =
-            partitions.iter().cloned().zip(positions.iter().map(|position| position.next_offset)).collect();
-        for position in positions {
-            self.work.sketcher.assign(position);
-        }
-        for partition in partitions {
+        for partition in &partitions {
             self.quiet.insert(partition.clone(), Quiet { since: Instant::now(), claimed: None });
             self.context.health.assigned(Stage::Sketch, &partition.topic, partition.partition);
-            self.context.health.restored(Stage::Sketch, &partition.topic, partition.partition);
         }
-        self.consumer.start(&starts, false)?;
-        self.next_survey = Instant::now();
+        self.unsettled.fresh.extend(partitions);
+    }
+
+    /// Starts the partitions that came, and goes back with the others if work was given up.
+    fn settle(&mut self) -> Result<()> {
+        if self.unsettled.is_stale {
+            let kept = self.consumer.partitions();
+            let positions = self.positions(&kept)?;
+            self.consumer.rewind(&starts(&positions))?;
+            positions.into_iter().for_each(|position| self.work.sketcher.assign(position));
+            self.unsettled.is_stale = false;
+        }
+        if !self.unsettled.fresh.is_empty() {
+            let positions = self.positions(&self.unsettled.fresh)?;
+            self.consumer.start(&starts(&positions), false)?;
+            positions.into_iter().for_each(|position| self.work.sketcher.assign(position));
+            for TopicPartition { topic, partition } in std::mem::take(&mut self.unsettled.fresh) {
+                self.context.health.restored(Stage::Sketch, &topic, partition);
+            }
+            self.next_survey = Instant::now();
+        }
         Ok(())
     }
 
@@ -240,7 +276,12 @@ impl<'c> SketchStage<'c> {
     }
 
     /// Rows of the partitions that stay are mixed with those that go: all of it is read again.
-    fn revoked(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+    fn revoked(&mut self, partitions: &[TopicPartition]) {
+        self.let_go(partitions);
+        self.go_back();
+    }
+
+    fn let_go(&mut self, partitions: &[TopicPartition]) {
         let named: Vec<(&str, i32)> = partitions.iter().map(|p| (&*p.topic, p.partition)).collect();
         PartitionsRevoked { stage: Stage::Sketch, partitions: &named, lost: false }
             .emit(&self.context.metrics);
@@ -248,22 +289,15 @@ impl<'c> SketchStage<'c> {
             self.quiet.remove(partition);
             self.context.health.revoked(Stage::Sketch, &partition.topic, partition.partition);
         }
+        self.unsettled.revoked(partitions);
         self.ahead.retain(|partition| !partitions.contains(partition));
         self.retry.take_if(|(partition, _)| partitions.contains(partition));
-        self.go_back()
     }
 
-    /// Forgets what was not committed and goes back to the committed offsets.
-    fn go_back(&mut self) -> Result<()> {
+    /// Forgets what was not committed; it is read again from the committed offsets.
+    fn go_back(&mut self) {
         self.work.clear();
-        let kept = self.consumer.partitions();
-        let positions = self.positions(&kept)?;
-        let offsets: Vec<(TopicPartition, i64)> =
-            kept.iter().cloned().zip(positions.iter().map(|position| position.next_offset)).collect();
-        for position in positions {
-            self.work.sketcher.assign(position);
-        }
-        self.consumer.rewind(&offsets)
+        self.unsettled.is_stale = true;
     }
 
     fn lost(&mut self, lost: &[LostOffsets]) -> Result<()> {
@@ -283,115 +317,12 @@ impl<'c> SketchStage<'c> {
         self.consumer.rewind(&on)
     }
 
-    /// Looks at what the other instances do: new partitions, partitions that are far behind, and
-    /// whether a registry that was out answers again.
-    fn survey(&mut self) -> Result<()> {
-        let now = Instant::now();
-        if let Some((partition, _)) = self.retry.take_if(|(_, at)| now >= *at)
-            && self.consumer.partitions().contains(&partition)
-        {
-            self.consumer.resume(&[partition])?;
-        }
-        self.claim_idle(now);
-        if now < self.next_survey {
-            return Ok(());
-        }
-        self.next_survey = now + SURVEY;
-        let mut topics = Vec::new();
-        for topic in &self.settings.inputs {
-            match self.offsets.partition_count(topic) {
-                Ok(count) => topics.push((Name::from(topic.as_str()), count.unwrap_or(0))),
-                Err(error) => {
-                    BrokerTroubled { stage: Stage::Sketch, why: &error.to_string() }
-                        .emit(&self.context.metrics);
-                    return Ok(());
-                }
-            }
-        }
-        self.work.sketcher.set_topics(topics.clone());
-        self.tell_progress();
-        self.hold_back(&topics)
-    }
-
-    /// Claims that partitions are idle, and renews claims a third of the timeout before they lapse.
-    fn claim_idle(&mut self, now: Instant) {
-        let Some(timeout) = self.settings.idle_timeout else { return };
-        for (partition, quiet) in &mut self.quiet {
-            let is_idle = now.duration_since(quiet.since) >= timeout && self.consumer.is_at_end(partition);
-            let is_due = quiet.claimed.is_none_or(|claimed| now.duration_since(claimed) >= timeout / 3);
-            if is_idle && is_due {
-                quiet.claimed = Some(now);
-                self.work.sketcher.set_idle(&(partition.topic.clone(), partition.partition), true);
-            }
-        }
-        for partition in self.work.consumed.keys() {
-            if let Some(quiet) = self.quiet.get_mut(partition) {
-                *quiet = Quiet { since: now, claimed: None };
-            }
-        }
-    }
-
-    /// Pauses own partitions that are too far ahead of the slowest of all that has records left.
-    fn hold_back(&mut self, topics: &[(Name, i32)]) -> Result<()> {
-        let all: Vec<TopicPartition> = topics
-            .iter()
-            .flat_map(|(topic, count)| (0..*count).map(|number| TopicPartition::new(topic.clone(), number)))
-            .collect();
-        let (Ok(committed), Ok(ends)) = (self.consumer.committed(&all), self.offsets.ends(&all)) else {
-            return Ok(());
-        };
-        let behind = committed
-            .iter()
-            .zip(&ends)
-            .filter(|(committed, end)| committed.offset.is_some_and(|at| at < **end));
-        let slowest = behind
-            .filter_map(|(committed, _)| SourceState::from_metadata(&committed.metadata).max_time_ms)
-            .min();
-        let far = |position: &Position| {
-            let ahead = position
-                .state
-                .max_time_ms
-                .zip(slowest)
-                .map_or(0, |(own, slowest)| own.saturating_sub(slowest));
-            ahead > self.settings.max_ahead_ms
-        };
-        let positions = self.work.sketcher.positions();
-        let ahead: Vec<TopicPartition> = positions
-            .iter()
-            .filter(|position| far(position))
-            .map(|position| TopicPartition::new(position.source.0.clone(), position.source.1))
-            .collect();
-        let waiting = self.retry.as_ref().map(|(partition, _)| partition);
-        let resume: Vec<TopicPartition> =
-            self.ahead.iter().filter(|p| !ahead.contains(p) && Some(*p) != waiting).cloned().collect();
-        let pause: Vec<TopicPartition> = ahead.iter().filter(|p| !self.ahead.contains(p)).cloned().collect();
-        self.consumer.resume(&resume)?;
-        self.consumer.pause(&pause)?;
-        self.ahead = ahead;
-        Ok(())
-    }
-
-    fn tell_progress(&self) {
-        let metrics = &self.context.metrics;
-        for end in self.consumer.ends() {
-            let records = u64::try_from(end.stable_end - end.position).unwrap_or(0);
-            ConsumerLagged { topic: &end.partition.topic, partition: end.partition.partition, records }
-                .emit(metrics);
-        }
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-        for Position { source: (topic, partition), state, .. } in self.work.sketcher.positions() {
-            RowsUnrouted { topic: &topic, partition, rows: state.unrouted }.emit(metrics);
-            if let Some(watermark) = state.watermark(self.settings.sketcher.allowed_lateness_ms) {
-                let lag_seconds = Time::from_ms(now_ms).since_ms(watermark) as f64 / 1000.0;
-                WatermarkMoved { topic: &topic, partition, lag_seconds }.emit(metrics);
-            }
-        }
-    }
-
     /// One transaction with everything since the last one.
     fn commit(&mut self) -> Result<()> {
         let started = Instant::now();
         self.next_commit = started + self.context.commit_interval;
+        let group = self.consumer.group_metadata().filter(|_| self.unsettled.is_empty());
+        let Some(group) = group else { return Ok(()) };
         if !self.work.references.catch_up(Duration::from_millis(500))? && self.work.references.is_stale() {
             tracing::warn!(
                 "the references topic could not be read to its end for half of the lead; not committing"
@@ -418,7 +349,7 @@ impl<'c> SketchStage<'c> {
             self.push_progress(&mut outbox, progress)?;
         }
         let offsets = self.work.sketcher.positions().into_iter().map(committed_offset).collect::<Vec<_>>();
-        let outcome = self.transact(&outbox, &offsets);
+        let outcome = self.transact(&outbox, &offsets, &group);
         match outcome {
             Ok(dead_letters) => {
                 let records = outbox.len() as u64 + dead_letters;
@@ -435,8 +366,13 @@ impl<'c> SketchStage<'c> {
         outbox.push_to_all(&self.context.topics, &message, self.context.encodings.deltas)
     }
 
-    fn transact(&mut self, outbox: &Outbox, offsets: &[CommittedOffset]) -> Result<u64, CommitFailure> {
-        let keep_going = || self.context.stop.may_finish();
+    fn transact(
+        &mut self,
+        outbox: &Outbox,
+        offsets: &[CommittedOffset],
+        group: &ConsumerGroupMetadata,
+    ) -> Result<u64, CommitFailure> {
+        let keep_going = || self.context.goes_on_to_its_end(Stage::Sketch);
         self.producer.begin()?;
         let send = || -> Result<u64> {
             outbox.send(&self.producer)?;
@@ -444,7 +380,7 @@ impl<'c> SketchStage<'c> {
         };
         match send() {
             Ok(dead_letters) => {
-                self.producer.commit(offsets, &self.consumer.group_metadata(), &keep_going)?;
+                self.producer.commit(offsets, group, &keep_going)?;
                 Ok(dead_letters)
             }
             Err(error) => {
@@ -485,7 +421,7 @@ impl<'c> SketchStage<'c> {
             }
             CommitFailure::Lost(error) => {
                 ProducerLost { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
-                let keep_going = || !self.context.stop.is_requested();
+                let keep_going = || self.context.goes_on(Stage::Sketch);
                 self.producer =
                     TransactionalProducer::connect(&self.context.kafka, STAGE, None, &keep_going)?;
             }
@@ -493,11 +429,20 @@ impl<'c> SketchStage<'c> {
                 let why = failure.into_error().to_string();
                 TransactionAborted { stage: Stage::Sketch, why: &why }.emit(metrics);
                 // What made it fail may last: do not spin.
-                std::thread::sleep(Duration::from_millis(200));
+                std::thread::sleep(AGAIN);
             }
         }
-        self.go_back()
+        self.go_back();
+        Ok(())
     }
+}
+
+/// Where partitions go on.
+fn starts(positions: &[Position]) -> Vec<(TopicPartition, i64)> {
+    let start = |Position { source: (topic, partition), next_offset, .. }: &Position| {
+        (TopicPartition::new(topic.clone(), *partition), *next_offset)
+    };
+    positions.iter().map(start).collect()
 }
 
 fn committed_offset(position: Position) -> CommittedOffset {

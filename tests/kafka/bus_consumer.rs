@@ -115,7 +115,9 @@ fn an_open_transaction_of_the_group_is_waited_for_before_its_offsets_are_told() 
     let mut producer = producer_of(&settings);
     for next in 1..20 {
         producer.begin().unwrap();
-        producer.commit(&[offset(&partition, next, "")], &consumer.group_metadata(), &always).unwrap();
+        producer
+            .commit(&[offset(&partition, next, "")], &consumer.group_metadata().unwrap(), &always)
+            .unwrap();
         assert_eq!(consumer.committed(only).unwrap()[0].offset, Some(next));
     }
 }

@@ -24,7 +24,7 @@ fn records_go_through_the_embedded_broker() {
     let record =
         Outgoing { topic: "events", partition: Some(1), payload: Some(b"hello"), ..Outgoing::default() };
     producer.send(record).unwrap();
-    producer.commit(&[], &consumer.group_metadata(), &always).unwrap();
+    producer.commit(&[], &consumer.group_metadata().unwrap(), &always).unwrap();
     let value = poll_until(&consumer, "a record", |polled| match polled {
         Polled::Record(record) => Some(text(record.payload())),
         _ => None,

@@ -97,7 +97,7 @@ pub fn write(producer: &mut TransactionalProducer, to: &TopicPartition, values: 
 /// Commits records without offsets.
 pub fn commit(producer: &mut TransactionalProducer) {
     let group = StageConsumer::subscribe(&settings("", &[]), "none", &["none"]).unwrap();
-    producer.commit(&[], &group.group_metadata(), &always).unwrap();
+    producer.commit(&[], &group.group_metadata().unwrap(), &always).unwrap();
 }
 
 /// Where partition 0 or another of `topic` goes on.

@@ -20,7 +20,9 @@ fn a_commit_moves_offsets_and_their_metadata_with_the_records() {
     let mut producer = producer_of(&settings);
     producer.begin().unwrap();
     send(&producer, &output, &["made of a"]);
-    producer.commit(&[offset(&input, 1, "watermark 7 é")], &consumer.group_metadata(), &always).unwrap();
+    producer
+        .commit(&[offset(&input, 1, "watermark 7 é")], &consumer.group_metadata().unwrap(), &always)
+        .unwrap();
 
     let committed = consumer.committed(std::slice::from_ref(&input)).unwrap();
     assert_eq!((committed[0].offset, committed[0].metadata.as_str()), (Some(1), "watermark 7 é"));
@@ -55,7 +57,7 @@ fn an_offset_of_a_member_that_has_left_aborts_and_the_next_transaction_goes_on()
     let settings = settings("", &[]);
     let consumer = StageConsumer::subscribe(&settings, "stage", &[&partition.topic]).unwrap();
     join(&consumer);
-    let left = consumer.group_metadata();
+    let left = consumer.group_metadata().unwrap();
     drop(consumer);
     let mut producer = producer_of(&settings);
     producer.begin().unwrap();
@@ -77,7 +79,7 @@ fn a_zombie_is_fenced_and_told_that_a_name_is_shared() {
     let mut heir = producer_of(&settings);
     write(&mut heir, &partition, &["after"]);
     let group = StageConsumer::subscribe(&settings, "none", &["none"]).unwrap();
-    let failure = zombie.commit(&[], &group.group_metadata(), &always).unwrap_err();
+    let failure = zombie.commit(&[], &group.group_metadata().unwrap(), &always).unwrap_err();
     let CommitFailure::Fenced(error) = failure else { panic!("{failure:?}") };
     assert!(error.to_string().contains("another process took over"), "{error}");
     assert!(error.to_string().contains("kafka.instance"), "{error}");
@@ -98,7 +100,7 @@ fn a_transaction_that_the_broker_timed_out_is_lost_but_not_taken_for_another_pro
         std::thread::sleep(Duration::from_millis(50));
     }
     let group = StageConsumer::subscribe(&settings, "none", &["none"]).unwrap();
-    let failure = producer.commit(&[], &group.group_metadata(), &always).unwrap_err();
+    let failure = producer.commit(&[], &group.group_metadata().unwrap(), &always).unwrap_err();
     assert!(matches!(failure, CommitFailure::Lost(_)), "{failure:?}");
     drop(producer);
     write(&mut producer_of(&settings), &partition, &["kept"]);
@@ -140,7 +142,7 @@ fn a_record_too_large_for_the_broker_alone_aborts_with_its_topic_and_size() {
     let noise: String = (0..20_000).map(|_| char::from(rand::random_range(b'!'..=b'~'))).collect();
     send(&producer, &partition, &[&noise]);
     let group = StageConsumer::subscribe(&settings("", &[]), "none", &["none"]).unwrap();
-    let failure = producer.commit(&[], &group.group_metadata(), &always).unwrap_err();
+    let failure = producer.commit(&[], &group.group_metadata().unwrap(), &always).unwrap_err();
     let CommitFailure::TooLarge(told) = failure else { panic!("{failure:?}") };
     assert_eq!(told.topic, *partition.topic);
     assert!(told.bytes > 40_000, "{told:?}");

@@ -129,6 +129,11 @@ impl Deployment {
 
     /// What `replay` says of the same records, one file for each partition.
     pub fn replay(&self, records: &[String]) -> Decided {
+        self.replay_with(records, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn replay_with(&self, records: &[String], more: &[&str]) -> Decided {
         let partitions = self.partitions as usize;
         let mut files = vec![String::new(); partitions];
         for (n, record) in records.iter().enumerate() {
@@ -142,6 +147,7 @@ impl Deployment {
             .for_each(|(path, lines)| std::fs::write(path, lines).expect("a file is written"));
         let (config, profile) = (self.config("replay", ""), self.dir.path().join("reference.json"));
         let mut args = vec!["replay", "--config", text(&config), "--reference", text(&profile)];
+        args.extend(more);
         args.extend(paths.iter().map(|path| text(path)));
         let lines = driftline_ok(&args);
         Decided::of(lines.lines().map(|line| serde_json::from_str(line).expect("replay prints JSON")))

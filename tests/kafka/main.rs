@@ -11,6 +11,7 @@ mod bus_support;
 mod bus_topics;
 mod bus_transactions;
 mod deployment;
+mod exactly_once;
 mod main_job;
 #[path = "../support/mod.rs"]
 mod support;

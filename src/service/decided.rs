@@ -1,0 +1,88 @@
+//! What stage 2 decided: as records before the commit, as facts after it.
+
+use super::StageContext;
+use super::outgoing::Outbox;
+use crate::engine::Output;
+use crate::error::Result;
+use crate::observe::{
+    DriftEventPublished, Fact, IdleLateRows, NoReference, TriggerPublished, VersionRetired, WindowJudged,
+};
+use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
+use crate::wire::{CloudEvent, Encoding, encode};
+use crate::words::{Time, Verdict};
+use std::time::SystemTime;
+
+/// Adds what an output publishes.
+pub(super) fn publish(outbox: &mut Outbox, context: &StageContext, output: &Output) -> Result<()> {
+    let (topics, encodings) = (&context.topics, &context.encodings);
+    match output {
+        Output::Report(report) => {
+            let payload = encode::<WindowReport>(report, encodings.reports)?;
+            outbox.push(&topics.reports, None, report.model.as_bytes().to_vec(), Some(payload), Vec::new());
+        }
+        Output::Event(event) => {
+            let payload = encode::<DriftEvent>(event, encodings.events)?;
+            let headers = cloud_event(&**event, context, encodings.events);
+            outbox.push(&topics.events, None, event.model.as_bytes().to_vec(), Some(payload), headers);
+        }
+        Output::Trigger(trigger) => {
+            let payload = encode::<RetrainingTrigger>(trigger, encodings.triggers)?;
+            let headers = cloud_event(&**trigger, context, encodings.triggers);
+            outbox.push(&topics.triggers, None, trigger.model.as_bytes().to_vec(), Some(payload), headers);
+        }
+        Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => {}
+    }
+    Ok(())
+}
+
+/// CloudEvents headers, and when the record was sent by this machine's clock.
+fn cloud_event(event: &impl CloudEvent, context: &StageContext, encoding: Encoding) -> Vec<(String, String)> {
+    let headers = event.headers(encoding, &context.registry_url);
+    let mut headers: Vec<(String, String)> =
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    headers.push(("driftline_emitted_at".into(), Time::from_ms(now.as_millis() as i64).to_string()));
+    headers
+}
+
+/// Tells what was committed.
+pub(super) fn tell(output: &Output, context: &StageContext) {
+    let metrics = &context.metrics;
+    match output {
+        Output::Report(report) if report.segment.is_empty() && report.chunk.index == 0 => {
+            WindowJudged {
+                model: &report.model,
+                version: &report.version,
+                end: report.decided_at,
+                drift_share: report.drift_share,
+            }
+            .emit(metrics);
+            if report.verdict == Verdict::NoReference {
+                NoReference { model: &report.model, version: &report.version }.emit(metrics);
+            }
+        }
+        Output::Report(_) => {}
+        Output::Event(event) => DriftEventPublished {
+            id: &event.id,
+            model: &event.model,
+            version: &event.version,
+            transition: event.transition.as_str(),
+            severity: event.severity,
+            explanation: &event.explanation,
+        }
+        .emit(metrics),
+        Output::Trigger(trigger) => TriggerPublished {
+            id: &trigger.id,
+            model: &trigger.model,
+            version: &trigger.version,
+            cause: trigger.cause.as_str(),
+            explanation: &trigger.explanation,
+        }
+        .emit(metrics),
+        Output::VersionRetired { model, version } => VersionRetired { model, version }.emit(metrics),
+        Output::IdleLate { model, rows } => IdleLateRows { model, rows: *rows }.emit(metrics),
+        Output::Limited { key, limit, rows } => {
+            tracing::warn!(%key, rows, "more than `limits.{limit}`: these rows are not monitored");
+        }
+    }
+}
