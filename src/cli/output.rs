@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::files::Progress;
 use crate::words::Verdict;
 use clap::ValueEnum;
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, TableComponent, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fs::File;
@@ -62,6 +62,10 @@ pub(super) fn json_pretty(out: &mut (impl Write + ?Sized), value: &impl Serializ
 pub(super) fn table(heading: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    // Lines around and under the heading; rows need none.
+    for line in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
+        table.remove_style(line);
+    }
     if colours() {
         table.enforce_styling();
     } else {

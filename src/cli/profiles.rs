@@ -27,7 +27,7 @@ pub(super) fn load(
     model: Option<&ModelSettings>,
 ) -> Result<Profile> {
     if !is_profile(path, columns.input_format)? {
-        return build(path, rows, columns, model);
+        return build(path, rows, columns, model, false);
     }
     if rows.is_some() {
         return Err(Error::usage("a profile has no rows to take a part of").at(path.display()));
@@ -48,24 +48,25 @@ pub(super) fn load(
     }
 }
 
-/// Builds a profile of the rows of the file at `path`.
+/// Builds a profile of the rows of the file at `path`. With `has_time` they must have the time column:
+/// a name that is wrong would leave the time among the features.
 pub(super) fn build(
     path: &Path,
     rows: Option<Range<u64>>,
     columns: &ColumnArgs,
     model: Option<&ModelSettings>,
+    has_time: bool,
 ) -> Result<Profile> {
     let mut table = files::open(path, columns.input_format)?.take(rows.unwrap_or(0..u64::MAX));
     let mut builder = ProfileBuilder::new(columns.options(&table, model));
     let meter = Meter::new([table.progress()], "reading");
     let mut row = Row::new();
     while table.next_row(&mut row)? {
-        if let (0, Some(time)) = (builder.rows(), &columns.time) {
-            // A name that is wrong would make the time a feature.
+        if let (true, 0, Some(time)) = (has_time, builder.rows(), &columns.time) {
             table.time_of(&row, time)?;
         }
         builder.push(row.fields.iter().map(|(name, value)| (name, value)));
-        if builder.rows() % ROWS_PER_STEP == 0 {
+        if builder.rows().is_multiple_of(ROWS_PER_STEP) {
             meter.set([table.progress()]);
         }
     }

@@ -120,6 +120,7 @@ fn print(out: &mut impl Write, validated: &Validated) -> Result<(), Stop> {
         topics.add_row([topic.name, topic.holds]);
     }
     write_table(out, &topics)?;
+    writeln!(out)?;
     let mut models = table(&["model", "reference", "mode", "segments", "config id"]);
     for model in &validated.models {
         let mode = match model.mode {

@@ -33,7 +33,7 @@ pub(super) fn run(args: &BuildArgs) -> Ran {
     if args.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("avro")) {
         return Err(profiles::avro(&args.output).into());
     }
-    let profile = profiles::build(&args.input, args.rows.clone(), &args.columns, None)?;
+    let profile = profiles::build(&args.input, args.rows.clone(), &args.columns, None, true)?;
     write_to(&args.output, |out| json_line(out, &ProfileRecord::whole(&profile)))?;
     tracing::info!(
         id = profile.id().as_str(),

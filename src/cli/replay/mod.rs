@@ -37,7 +37,8 @@ const NAMED_BAD: u64 = 10;
     driftline replay events.jsonl --model fraud --reference reference.json --window 1h\n  \
     driftline replay events.jsonl --config driftline.toml --policy stricter.toml --format table\n\n\
     With --time the files are tables of rows. Without it they are JSON lines in the envelope of the \
-    configuration, or in driftline's own. Several files are several partitions of one topic. Without a \
+    configuration, or in driftline's own. Several files are several partitions of one topic: \
+    one that ends early holds the others' windows back, until --close. Without a \
     configuration there is no lateness, warm-up, settling or cooldown.")]
 pub(super) struct ReplayArgs {
     /// The history: .csv, .tsv, .jsonl (each also with .gz) or .parquet; `-` is standard input
@@ -183,7 +184,7 @@ impl<W: Write> Replay<'_, W> {
             .min_by_key(|(at, time)| (*time, *at))
         {
             self.take(&sources[at], at);
-            if self.summary.rows % ROWS_PER_COMMIT == 0 {
+            if self.summary.rows.is_multiple_of(ROWS_PER_COMMIT) {
                 meter.set(sources.iter().map(Source::progress));
                 let outputs = self.pipeline.commit();
                 self.write(outputs)?;

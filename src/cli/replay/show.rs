@@ -8,9 +8,12 @@ use crate::policy::record::{DriftEvent, RetrainingTrigger, Transition};
 use crate::words::{Name, Time};
 use std::io::Write;
 
+/// What results are ordered by.
+pub(super) type Place<'a> = (Time, &'a Name, &'a Name, &'a [Name], u8, Option<&'a Name>);
+
 /// The place of a result among those of a commit: `decided_at`, model, version, segment, type
 /// (report, event, trigger), feature. What is not written comes first.
-pub(super) fn order(output: &Output) -> Option<(Time, &Name, &Name, &[Name], u8, Option<&Name>)> {
+pub(super) fn order(output: &Output) -> Option<Place<'_>> {
     match output {
         Output::Report(r) => Some((r.decided_at, &r.model, &r.version, &r.segment, 0, None)),
         Output::Event(e) => Some((e.decided_at, &e.model, &e.version, &e.segment, 1, e.feature.as_ref())),

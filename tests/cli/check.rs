@@ -1,0 +1,145 @@
+//! `check`: verdicts, their JSON, and exit codes.
+
+use super::{Place, payments, weather};
+use serde_json::Value as Json;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("train.csv", &payments(2000, 0.0));
+    place.write("same.csv", &payments(1000, 0.0));
+    place.write("moved.csv", &payments(1000, 30.0));
+    place
+}
+
+/// Leaves four digits of numbers: machines differ in the last ones.
+fn round(json: &mut Json) {
+    match json {
+        Json::Number(number) if number.is_f64() => {
+            let rounded = format!("{:.3e}", number.as_f64().expect("it is one"));
+            *json = rounded.parse::<f64>().expect("a number").into();
+        }
+        Json::Array(items) => items.iter_mut().for_each(round),
+        Json::Object(fields) => fields.values_mut().for_each(round),
+        _ => {}
+    }
+}
+
+#[test]
+fn real_data_are_judged_readably() {
+    let weather = weather();
+    let line = format!(
+        "check --reference {weather} --reference-rows 0..4500 --current {weather} --current-rows 4500..5500"
+    );
+    let ran = Place::new().run(&line);
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.stdout);
+}
+
+#[test]
+fn the_json_has_the_form_of_the_contract() {
+    let place = place();
+    let ran = place.run("check --reference train.csv --current moved.csv --time ts --format json");
+    assert_eq!(ran.code, 1);
+    let mut json = ran.json();
+    assert_eq!(json["tool_version"].take(), env!("CARGO_PKG_VERSION"));
+    round(&mut json);
+    insta::assert_json_snapshot!(json);
+}
+
+#[test]
+fn exit_codes_follow_fail_on() {
+    let place = place();
+    let check = |rest: &str| place.run(&format!("check --reference train.csv --time ts {rest}")).code;
+    assert_eq!(check("--current same.csv"), 0);
+    assert_eq!(check("--current moved.csv"), 1);
+    assert_eq!(check("--current moved.csv --fail-on none"), 0);
+    assert_eq!(check("--current moved.csv --fail-on schema,insufficient"), 0);
+    assert_eq!(check("--current moved.csv --fail-on warning"), 1);
+    // One of two features: half of the weight, but a share needs two features.
+    assert_eq!(check("--current moved.csv --fail-on share"), 0);
+}
+
+#[test]
+fn a_column_on_one_side_only_is_a_schema_warning() {
+    let place = place();
+    let swapped = payments(1000, 0.0).replace("channel", "device");
+    place.write("other.csv", &swapped);
+    let line = "check --reference train.csv --current other.csv --time ts --format json";
+    let ran = place.run(line);
+    assert_eq!(ran.code, 1);
+    let warnings = ran.json()["warnings"].clone();
+    let told: Vec<String> = warnings
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|w| format!("{} {}", w["code"].as_str().unwrap(), w["feature"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, ["schema channel", "schema device"]);
+    assert_eq!(place.run(&format!("{line} --columns amount")).code, 0);
+    assert_eq!(place.run(&format!("{line} --ignore channel,device")).code, 0);
+}
+
+#[test]
+fn nothing_that_can_be_judged_ends_with_2_and_still_shows_why() {
+    let place = place();
+    place.write("few.csv", &payments(49, 30.0));
+    let ran = place.run("check --reference train.csv --current few.csv --time ts --format json");
+    assert_eq!(ran.code, 2);
+    assert_eq!(
+        (&ran.json()["verdict"], &ran.json()["drift_share"]),
+        (&"insufficient".into(), &serde_json::Value::Null)
+    );
+    assert!(ran.stderr.contains("at least 50 rows"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_profile_stands_for_its_data_on_either_side() {
+    let place = place();
+    place.run("reference build train.csv --time ts -o train.json").fine();
+    let by_data = place.run("check --reference train.csv --current moved.csv --time ts --format json");
+    let by_profile = place.run("check --reference train.json --current moved.csv --time ts --format json");
+    assert_eq!(by_data.stdout, by_profile.stdout);
+    assert_eq!(place.run("check --reference train.json --current train.json").code, 0);
+
+    place.run("reference build moved.csv --time ts -o moved.json").fine();
+    let ran = place.run("check --reference train.json --current moved.json");
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("counts `amount` in other cells"), "{}", ran.stderr);
+    let ran = place.run("check --reference train.json --current same.csv --kind amount=discrete");
+    assert!(ran.code == 2 && ran.stderr.contains("a profile has its kinds"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_level_is_the_largest_p_that_the_family_finds() {
+    let (place, weather) = (Place::new(), weather());
+    let level = |rest: &str| {
+        let rows = "--reference-rows 0..4500 --current-rows 4500..5500";
+        let line = format!("check --reference {weather} --current {weather} {rows} --format json {rest}");
+        place.run(&line).json()["level"].as_f64().unwrap()
+    };
+    // Of 18 questions the ascending p are 4 under 0.0013, 0.003312 twice, 0.004536, 0.0244 …: by
+    // Benjamini-Hochberg 0.004536 * 18 / 7 = 0.012 is found and 0.0244 * 18 / 8 = 0.055 is not, by Holm
+    // 0.003312 * 13 = 0.043 is found and 0.004536 * 12 = 0.054 is not.
+    assert!((level("") - 0.004_536).abs() < 1e-6);
+    assert!((level("--fwer") - 0.003_312).abs() < 1e-6);
+}
+
+#[test]
+fn a_stricter_share_and_a_configuration_change_what_is_found() {
+    let place = place();
+    let level = |rest: &str| {
+        let ran = place
+            .run(&format!("check --reference train.csv --current moved.csv --time ts --format json {rest}"));
+        (ran.json()["level"].as_f64().unwrap(), ran.code)
+    };
+    assert_eq!(level("--q 1e-300"), (0.0, 0));
+    place.write(
+        "driftline.toml",
+        "[[model]]\nname = 'fraud'\n[model.features.amount]\nimportance = 3.0\n\
+         thresholds.psi = { warning = 5.0, drift = 6.0, critical = 7.0 }\n\
+         thresholds.ks = { warning = 0.9, drift = 0.95, critical = 1.0 }\n",
+    );
+    assert_eq!(level("--config driftline.toml").1, 0);
+    let ran = place.run("check --reference train.csv --current moved.csv --config driftline.toml --model x");
+    assert!(ran.code == 2 && ran.stderr.contains("its models are: fraud"), "{}", ran.stderr);
+}
