@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::bus::offsets::{Isolation, OffsetReader};
+use crate::bus::offsets::{Isolation, OffsetReader, Start};
 use crate::bus::record::{Record, TopicPartition};
 use crate::bus::settings::KafkaSettings;
 use crate::bus::tail::{Outcome, Progress, Tail};
@@ -43,13 +43,21 @@ impl Follower {
     /// # Errors
     /// The brokers do not answer (retriable), or there is no such topic.
     pub fn open(settings: &KafkaSettings, topic: &str) -> Result<Self> {
+        Follower::open_at(settings, topic, Start::Earliest)
+    }
+
+    /// The same from `start` on.
+    ///
+    /// # Errors
+    /// As [`Follower::open`].
+    pub fn open_at(settings: &KafkaSettings, topic: &str, start: Start) -> Result<Self> {
         let offsets = OffsetReader::new(settings, Isolation::Uncommitted)?;
         let count = offsets.partition_count(topic)?.ok_or_else(|| {
             Error::bus("there is no such topic").at(topic).hint("`driftline topics create` makes it")
         })?;
         let partitions: Vec<TopicPartition> =
             (0..count).map(|number| TopicPartition::new(topic, number)).collect();
-        let firsts = offsets.beginnings(&partitions)?;
+        let firsts = offsets.starts(&partitions, start)?;
         let starts: Vec<(i32, i64)> = (0..count).zip(firsts).collect();
         let mut tail = Tail::new(settings)?;
         tail.assign(topic, &starts)?;

@@ -7,6 +7,10 @@
 mod assembly;
 mod check;
 mod columns;
+mod demo;
+mod feed;
+mod following;
+mod lines;
 mod output;
 mod profiles;
 mod reference;
@@ -14,6 +18,7 @@ mod replay;
 mod run;
 mod schema;
 mod simulate;
+mod tail;
 mod topics;
 mod validate;
 
@@ -50,12 +55,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     #[command(subcommand)]
     Reference(reference::Command),
     Run(run::RunArgs),
     Check(Box<check::CheckArgs>),
     Replay(Box<replay::ReplayArgs>),
     Simulate(simulate::SimulateArgs),
+    Tail(tail::TailArgs),
     Validate(validate::ValidateArgs),
     #[command(subcommand)]
     Topics(topics::Command),
@@ -130,11 +137,13 @@ fn run(cli: Cli) -> Ran {
     };
     logging::init(cli.log_format, level)?;
     match cli.command {
+        Command::Demo(args) => demo::run(&args),
         Command::Reference(command) => reference::run(command),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Tail(args) => tail::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Topics(command) => topics::run(command),
         Command::Schema(args) => schema::run(&args),

@@ -95,7 +95,8 @@ pub(super) fn verdict_cell(verdict: Verdict) -> Cell {
     }
 }
 
-fn colours() -> bool {
+/// Whether standard output is a terminal that shows colours.
+pub(super) fn colours() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 

@@ -3,7 +3,10 @@
 mod build;
 mod diff;
 mod publish;
+mod send;
 mod show;
+
+pub(super) use send::{ReferenceSender, now};
 
 use super::Ran;
 

@@ -1,6 +1,7 @@
 //! `reference publish | activate | rollback | list`: what the references topic says.
 
-use crate::bus::{Isolation, OffsetReader, Outgoing, Publisher, TopicPartition, committed_by};
+use super::send::{ReferenceSender, now};
+use crate::bus::{Isolation, OffsetReader, TopicPartition, committed_by};
 use crate::cli::assembly::Connection;
 use crate::cli::columns::ColumnArgs;
 use crate::cli::output::{OutputFormat, json_pretty, stdout, table, write_table};
@@ -10,15 +11,12 @@ use crate::engine::SourceState;
 use crate::error::{Error, Result};
 use crate::reference::{Activation, Origin, Profile, ReferenceId, References};
 use crate::service::{ReferenceFeed, Stop};
-use crate::wire::{Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks};
 use crate::words::{Name, Time};
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-/// The largest record of a profile, in bytes.
-const CHUNK_BYTES: usize = 900_000;
 /// How long the references topic may take to be read.
 const READ: Duration = Duration::from_secs(30);
 
@@ -181,9 +179,8 @@ struct Desk<'a> {
     config: &'a Config,
     args: &'a ActivationArgs,
     connection: Connection,
-    encoding: Encoding,
     table: References,
-    publisher: Publisher,
+    sender: ReferenceSender,
 }
 
 impl<'a> Desk<'a> {
@@ -191,8 +188,8 @@ impl<'a> Desk<'a> {
         let connection = Connection::new(config)?;
         let table = read(config, &connection)?;
         let encoding = connection.encodings(config, &Stop::default())?.references;
-        let publisher = Publisher::new(&connection.kafka)?;
-        Ok(Desk { config, args, connection, encoding, table, publisher })
+        let sender = ReferenceSender::new(&connection.kafka, &config.topics.references, encoding)?;
+        Ok(Desk { config, args, connection, table, sender })
     }
 
     /// The activations of the model and version, in the order in which they hold.
@@ -204,22 +201,15 @@ impl<'a> Desk<'a> {
     }
 
     fn send_profile(&self, profile: &Profile) -> Result<()> {
-        if self.table.profile(profile.id()).is_some() {
-            return Ok(());
+        match self.table.profile(profile.id()) {
+            Some(_) => Ok(()),
+            None => self.sender.profile(&self.args.model.as_str().into(), profile),
         }
-        for chunk in profile_chunks(profile, CHUNK_BYTES, self.encoding)? {
-            let (id, number) = (profile.id().clone(), chunk.chunk_index);
-            let key = ReferenceKey::Profile { model: self.args.model.as_str().into(), id, chunk: number };
-            self.send(&key, &ReferenceMessage::Profile(chunk))?;
-        }
-        // An activation must never be read before its profile.
-        self.publisher.flush()
     }
 
     fn activate(&self, id: &ReferenceId, origin: Origin) -> Ran {
         let effective_from = self.effective_from()?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let activation = Activation {
+        self.sender.activation(Activation {
             schema_version: 1,
             r#type: "reference_activation".into(),
             model: self.args.model.as_str().into(),
@@ -230,31 +220,12 @@ impl<'a> Desk<'a> {
             trigger_id: self.args.trigger.clone(),
             actor: self.args.actor.clone(),
             reason: self.args.reason.clone(),
-            published_at: Time::from_ms(now.as_millis() as i64),
-        };
-        let key = ReferenceKey::Activation {
-            model: activation.model.clone(),
-            version: activation.version.clone(),
-            effective_from,
-            reference_id: id.clone(),
-        };
-        self.send(&key, &ReferenceMessage::Activation(activation))?;
-        self.publisher.flush()?;
+            published_at: now(),
+        })?;
         let mut out = stdout();
         writeln!(out, "{id} holds for {}/{} from {effective_from} on", self.args.model, self.args.version)?;
         out.flush()?;
         Ok(Outcome::Fine)
-    }
-
-    fn send(&self, key: &ReferenceKey, message: &ReferenceMessage) -> Result<()> {
-        let (key, payload) = (key.to_bytes(), encode(message, self.encoding)?);
-        self.publisher.send(Outgoing {
-            topic: &self.config.topics.references,
-            partition: Some(0),
-            key: Some(&key),
-            payload: Some(&payload),
-            ..Outgoing::default()
-        })
     }
 
     /// When it is to hold from: as asked, 1970 for a first reference, else beyond what any instance

@@ -1,10 +1,9 @@
 //! How a replay's results are written, and in which order.
 
 use super::Summary;
-use crate::cli::Stop;
 use crate::cli::output::json_line;
+use crate::cli::{Stop, lines};
 use crate::engine::Output;
-use crate::policy::record::{DriftEvent, RetrainingTrigger, Transition};
 use crate::words::{Name, Time};
 use std::io::Write;
 
@@ -35,26 +34,10 @@ pub(super) fn json(out: &mut impl Write, output: &Output) -> Result<(), Stop> {
 /// Writes events and triggers as lines for people; reports are left out.
 pub(super) fn text(out: &mut impl Write, output: &Output) -> Result<(), Stop> {
     match output {
-        Output::Event(event) => event_line(out, event),
-        Output::Trigger(trigger) => trigger_line(out, trigger),
+        Output::Event(event) => lines::event(out, event),
+        Output::Trigger(trigger) => lines::trigger(out, trigger),
         _ => Ok(()),
     }
-}
-
-fn event_line(out: &mut impl Write, event: &DriftEvent) -> Result<(), Stop> {
-    let what = match event.transition {
-        Transition::Detected => "detected",
-        Transition::Escalated => "escalated",
-        Transition::Resolved => "resolved",
-        Transition::Expired => "expired",
-    };
-    let severity = event.severity.to_string();
-    Ok(writeln!(out, "{}  {what:9}  {severity:8}  {}", event.decided_at, event.explanation)?)
-}
-
-fn trigger_line(out: &mut impl Write, trigger: &RetrainingTrigger) -> Result<(), Stop> {
-    let severity = trigger.severity.to_string();
-    Ok(writeln!(out, "{}  {:9}  {severity:8}  {}", trigger.decided_at, "retrain", trigger.explanation)?)
 }
 
 /// Writes the summary for people.

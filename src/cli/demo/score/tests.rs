@@ -1,0 +1,1 @@
+//! What counts as found, and what as raised without cause.

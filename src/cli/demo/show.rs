@@ -1,0 +1,168 @@
+//! What the demo shows: as lines and a table for people, as lines of JSON for programs.
+
+use super::score::{First, Row, Score};
+use crate::cli::output::{OutputFormat, count, json_line, number, percent, stdout, table, write_table};
+use crate::cli::{Stop, lines};
+use crate::policy::record::{DriftEvent, RetrainingTrigger};
+use crate::simulate::{Scenario, feature_names};
+use crate::words::Time;
+use comfy_table::{Cell, Color};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+
+/// The last line of JSON.
+#[derive(Serialize)]
+struct Summary<'a> {
+    schema_version: u32,
+    r#type: &'static str,
+    tool_version: &'static str,
+    seed: u64,
+    /// The end of the last window that was judged.
+    judged_until: Time,
+    #[serde(flatten)]
+    score: &'a Score,
+}
+
+/// Writes to standard output, with a bar below it on a terminal.
+pub(super) struct Show<'a> {
+    format: OutputFormat,
+    scenario: &'a Scenario,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Show<'a> {
+    pub fn new(format: OutputFormat, scenario: &'a Scenario) -> Self {
+        Show { format, scenario, bar: None }
+    }
+
+    /// Says what is about to be seen.
+    pub fn introduce(&mut self, speed: f64, partitions: i32) -> Result<(), Stop> {
+        if self.format == OutputFormat::Json {
+            return Ok(());
+        }
+        let Scenario { model, versions, drifts, duration_ms, .. } = self.scenario;
+        let versions: Vec<&str> = versions.iter().map(|version| &*version.name).collect();
+        let hours = duration_ms.unwrap_or_default() / 3_600_000;
+        self.print(|out| {
+            writeln!(
+                out,
+                "{hours} h of scored payments at {} x the clock: model {model}, versions {}, {} features, {} partitions, {} drifts to come.",
+                number(speed.round()),
+                versions.join(" and "),
+                feature_names().count(),
+                partitions,
+                drifts.len()
+            )?;
+            Ok(writeln!(
+                out,
+                "The broker is embedded in this process and only plays transactions: exactly-once is not shown here.\n"
+            )?)
+        })?;
+        if io::stderr().is_terminal() {
+            let bar = ProgressBar::new(duration_ms.unwrap_or_default().unsigned_abs());
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} %");
+            self.bar = Some(style.map(|style| bar.clone().with_style(style)).unwrap_or(bar));
+        }
+        Ok(())
+    }
+
+    pub fn event(&self, event: &DriftEvent) -> Result<(), Stop> {
+        self.print(|out| match self.format {
+            OutputFormat::Table => lines::event(out, event),
+            OutputFormat::Json => json_line(out, event),
+        })
+    }
+
+    pub fn trigger(&self, trigger: &RetrainingTrigger) -> Result<(), Stop> {
+        self.print(|out| match self.format {
+            OutputFormat::Table => lines::trigger(out, trigger),
+            OutputFormat::Json => json_line(out, trigger),
+        })
+    }
+
+    /// How far the service has judged.
+    pub fn progress(&self, judged: Time) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("judged until {}", clock(judged)));
+            bar.set_position(judged.since_ms(self.scenario.start).unsigned_abs());
+        }
+    }
+
+    /// What was injected, what found it, and what was raised without cause.
+    pub fn result(&mut self, seed: u64, score: &Score, judged: Time) -> Result<(), Stop> {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if self.format == OutputFormat::Json {
+            let summary = Summary {
+                schema_version: 1,
+                r#type: "demo_summary",
+                tool_version: env!("CARGO_PKG_VERSION"),
+                seed,
+                judged_until: judged,
+                score,
+            };
+            return self.print(|out| json_line(out, &summary));
+        }
+        let mut shown = table(&["injected drift", "versions", "at", "detected", "by", "delay"]);
+        for row in &score.injected {
+            shown.add_row(cells(row, judged));
+        }
+        self.print(|out| {
+            writeln!(out)?;
+            write_table(out, &shown)?;
+            let reached = score.injected.iter().filter(|row| row.at < judged).count();
+            writeln!(out, "\n{} of {} found.", score.found(), count(reached as u64, "injected drift"))?;
+            if score.unexpected.is_empty() {
+                return Ok(writeln!(out, "Nothing was raised without cause.")?);
+            }
+            writeln!(out, "Raised without cause:")?;
+            score.unexpected.iter().try_for_each(|event| lines::event(out, event))
+        })
+    }
+
+    fn print(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), Stop>) -> Result<(), Stop> {
+        let print = || {
+            let mut out = stdout();
+            write(&mut out)?;
+            Ok(out.flush()?)
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+fn cells(row: &Row, judged: Time) -> Vec<Cell> {
+    let versions: Vec<&str> = row.versions.iter().map(|version| &**version).collect();
+    let versions = if versions.is_empty() { "all".to_owned() } else { versions.join(", ") };
+    let mut cells = vec![
+        Cell::new(format!("{} of {}", row.kind.replace('_', " "), row.feature)),
+        Cell::new(versions),
+        Cell::new(clock(row.at)),
+    ];
+    cells.extend(match &row.found.0 {
+        Some(First { detected_at, version, measure, value, delay_seconds }) => {
+            let value = match *measure {
+                "missing" => percent(*value),
+                _ => number(*value),
+            };
+            [
+                Cell::new(clock(*detected_at)).fg(Color::Green),
+                Cell::new(format!("{measure} {value}, version {version}")),
+                Cell::new(format!("{} min", number(delay_seconds / 60.0))),
+            ]
+        }
+        None if row.at < judged => [Cell::new("missed").fg(Color::Red), Cell::new("–"), Cell::new("–")],
+        None => [Cell::new("not reached"), Cell::new("–"), Cell::new("–")],
+    });
+    cells
+}
+
+/// The hour and minute of an event time.
+fn clock(time: Time) -> String {
+    let text = time.to_string();
+    text.get(11..16).unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,64 @@
+//! Profiles and activations on their way to the references topic.
+
+use crate::bus::{KafkaSettings, Outgoing, Publisher};
+use crate::error::Result;
+use crate::reference::{Activation, Profile};
+use crate::wire::{Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks};
+use crate::words::{Name, Time};
+use std::time::SystemTime;
+
+/// The largest record of a profile, in bytes.
+const CHUNK_BYTES: usize = 900_000;
+
+/// Publishes to a references topic, in the order in which readers need it.
+pub(in crate::cli) struct ReferenceSender {
+    topic: String,
+    encoding: Encoding,
+    publisher: Publisher,
+}
+
+impl ReferenceSender {
+    pub fn new(kafka: &KafkaSettings, topic: &str, encoding: Encoding) -> Result<Self> {
+        Ok(ReferenceSender { topic: topic.to_owned(), encoding, publisher: Publisher::new(kafka)? })
+    }
+
+    /// Publishes a profile of `model`; it is taken when this returns, so that an activation is never
+    /// read before its profile.
+    pub fn profile(&self, model: &Name, profile: &Profile) -> Result<()> {
+        for chunk in profile_chunks(profile, CHUNK_BYTES, self.encoding)? {
+            let (id, number) = (profile.id().clone(), chunk.chunk_index);
+            let key = ReferenceKey::Profile { model: model.clone(), id, chunk: number };
+            self.send(&key, &ReferenceMessage::Profile(chunk))?;
+        }
+        self.publisher.flush()
+    }
+
+    /// Publishes an activation; it is taken when this returns.
+    pub fn activation(&self, activation: Activation) -> Result<()> {
+        let key = ReferenceKey::Activation {
+            model: activation.model.clone(),
+            version: activation.version.clone(),
+            effective_from: activation.effective_from,
+            reference_id: activation.reference_id.clone(),
+        };
+        self.send(&key, &ReferenceMessage::Activation(activation))?;
+        self.publisher.flush()
+    }
+
+    fn send(&self, key: &ReferenceKey, message: &ReferenceMessage) -> Result<()> {
+        let (key, payload) = (key.to_bytes(), encode(message, self.encoding)?);
+        self.publisher.send(Outgoing {
+            topic: &self.topic,
+            partition: Some(0),
+            key: Some(&key),
+            payload: Some(&payload),
+            ..Outgoing::default()
+        })
+    }
+}
+
+/// The time by this machine's clock.
+pub(in crate::cli) fn now() -> Time {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time::from_ms(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
