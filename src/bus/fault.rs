@@ -100,17 +100,21 @@ fn hint(code: Code) -> Option<&'static str> {
 }
 
 /// Hands librdkafka's own log lines on, without those that only say that a property of a consumer
-/// was given to a producer: settings hold properties for both.
+/// was given to a producer: settings hold properties for both. What it calls an error of a
+/// transaction or of a client is no more than a warning: whoever met it goes on, or ends and says so.
 pub(super) fn forward_log(level: rdkafka::config::RDKafkaLogLevel, facility: &str, line: &str) {
     use rdkafka::config::RDKafkaLogLevel as Level;
     if facility == "CONFWARN" {
         return;
     }
+    let is_handled = matches!(facility, "TXNERR" | "FATAL");
     match level {
-        Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
+        Level::Emerg | Level::Alert | Level::Critical | Level::Error if !is_handled => {
             tracing::error!(target: "librdkafka", "{facility} {line}");
         }
-        Level::Warning => tracing::warn!(target: "librdkafka", "{facility} {line}"),
+        Level::Emerg | Level::Alert | Level::Critical | Level::Error | Level::Warning => {
+            tracing::warn!(target: "librdkafka", "{facility} {line}");
+        }
         Level::Notice | Level::Info => tracing::info!(target: "librdkafka", "{facility} {line}"),
         Level::Debug => tracing::debug!(target: "librdkafka", "{facility} {line}"),
     }

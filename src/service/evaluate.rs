@@ -5,7 +5,7 @@ use super::outgoing::Outbox;
 use super::references::ReferenceFeed;
 use super::restore::{Restored, restore};
 use super::unsettled::Unsettled;
-use super::{AGAIN, POLL, RETRY, StageContext};
+use super::{AGAIN, POLL, REFUSED, StageContext};
 use crate::bus::StageConsumer;
 use crate::bus::TopicAdmin;
 use crate::bus::TransactionalProducer;
@@ -136,7 +136,7 @@ impl<'c> EvaluateStage<'c> {
             _ => {}
         }
         if self.consumer.is_dead() {
-            std::thread::sleep(RETRY);
+            std::thread::sleep(REFUSED);
             let fresh = std::mem::take(&mut self.unsettled.fresh);
             self.revoked(&[self.consumer.partitions(), fresh].concat());
             let topics = [self.context.topics.deltas.as_str()];

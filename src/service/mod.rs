@@ -31,8 +31,8 @@ use std::time::{Duration, Instant};
 /// Pause after trouble that may pass.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Pause after trouble that lasts longer: a schema that cannot be had, a group that refuses a member.
-const RETRY: Duration = Duration::from_secs(1);
+/// Pause after a group has refused a member.
+const REFUSED: Duration = Duration::from_secs(3);
 /// How long a poll waits at most: the stages look at the clock and at the stop this often.
 const POLL: Duration = Duration::from_millis(50);
 

@@ -4,7 +4,7 @@ use super::dead_letters::DeadLetters;
 use super::outgoing::Outbox;
 use super::references::ReferenceFeed;
 use super::unsettled::Unsettled;
-use super::{AGAIN, POLL, RETRY, StageContext};
+use super::{AGAIN, POLL, REFUSED, StageContext};
 use crate::bus::StageConsumer;
 use crate::bus::TransactionalProducer;
 use crate::bus::{CommitFailure, CommittedOffset, ConsumerGroupMetadata};
@@ -29,6 +29,8 @@ const STAGE: &str = "sketch";
 const BUFFERED_FEATURES: usize = 20_000;
 /// Bytes of dead letters after which a commit does not wait for its time.
 const DEAD_LETTER_BYTES: usize = 16 << 20;
+/// Pause after a schema could not be fetched.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What happens when the log no longer has what comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +157,7 @@ impl<'c> SketchStage<'c> {
             _ => {}
         }
         if self.consumer.is_dead() {
-            std::thread::sleep(RETRY);
+            std::thread::sleep(REFUSED);
             let fresh = std::mem::take(&mut self.unsettled.fresh);
             self.let_go(&[self.consumer.partitions(), fresh].concat());
             let topics: Vec<&str> = self.settings.inputs.iter().map(String::as_str).collect();

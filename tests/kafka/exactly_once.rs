@@ -3,10 +3,11 @@
 //! once. Everything random follows from a seed, except where in its work a signal finds a process.
 
 use crate::deployment::{Decided, Deployment};
-use crate::support::{Driftline, Producer, end_offsets, wait_until};
+use crate::support::{Driftline, Producer, brokers, consume_all, end_offsets, free_port, wait_until};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -137,8 +138,9 @@ fn assert_as_if_nothing_had_happened(
 
 /// Nothing is said that a fault of this kind does not explain.
 fn assert_healthy(log: &str) {
-    let is_bad =
-        |line: &&str| line.contains("panicked") || (line.contains("ERROR") && !line.contains("TXNERR"));
+    // So the new protocol answers a process whose killed forerunner it still knows.
+    let is_refused = |line: &str| line.contains("instance ID is still used by another member");
+    let is_bad = |line: &&str| line.contains("panicked") || (line.contains("ERROR") && !is_refused(line));
     if let Some(line) = log.lines().find(is_bad) {
         panic!("this should not be in a log: {line}");
     }
@@ -206,9 +208,9 @@ fn assert_every_row_is_somewhere(deployment: &Deployment, found: &Decided, rows:
             .sum::<u64>()
     };
     let in_windows: u64 = found.records.values().filter(is_side_by_side).map(of_window).sum();
-    let dead = deployment.output("dead").len() as u64;
+    let dead = consume_all(&deployment.topic("dead")).len() as u64;
     assert_eq!(dead, PARTITIONS as u64, "dead letters");
-    let input = crate::support::consume_all(&deployment.input);
+    let input = consume_all(&deployment.input);
     let unrouted = input.iter().filter(|record| record.text().contains("nobody's")).count() as u64;
     assert_eq!(in_windows + unrouted + dead + PARTITIONS as u64, rows as u64, "rows");
 }
@@ -304,4 +306,113 @@ fn sketch_and_evaluate_in_processes_of_their_own_say_the_same() {
     });
     trickle(&deployment, &events, Duration::from_secs(3));
     assert_as_if_nothing_had_happened(&deployment, &expected, instances.into(), events.len());
+}
+
+#[test]
+fn an_instance_that_was_frozen_for_longer_than_its_session_and_transaction_joins_again() {
+    let events = stream(50, 12_000);
+    let (deployment, expected) = deployment(50, &events);
+    let properties = format!("{CLASSIC}\n\"transaction.timeout.ms\" = \"2000\"");
+    let mut instances =
+        ["one", "two"].map(|name| Driftline::start(&configure(&deployment, name, false, &properties)));
+    while_rows_come(&deployment, &events, Duration::from_secs(22), || {
+        let mut rng = ChaCha8Rng::seed_from_u64(50);
+        for which in [0, 1, 0] {
+            std::thread::sleep(Duration::from_millis(rng.random_range(1500..2500)));
+            instances[which].signal("STOP");
+            std::thread::sleep(Duration::from_millis(5000));
+            instances[which].signal("CONT");
+        }
+    });
+    assert_as_if_nothing_had_happened(&deployment, &expected, instances.into(), events.len());
+}
+
+#[test]
+fn of_two_processes_with_one_name_the_older_ends_and_says_why() {
+    for (seed, properties) in [(60, CLASSIC), (61, NEW_PROTOCOL)] {
+        let events = stream(seed, 6_000);
+        let (deployment, expected) = deployment(seed, &events);
+        let older = configure(&deployment, "one", true, properties);
+        let newer = deployment.dir.path().join("newer.toml");
+        let text = std::fs::read_to_string(&older).expect("the configuration can be read");
+        let port = |text: &str| text.split("listen = '127.0.0.1:").nth(1).map(|rest| rest[..5].to_owned());
+        let old_port = port(&text).expect("it names a port");
+        let new_port = free_port().to_string();
+        std::fs::write(&newer, text.replace(&old_port, &new_port)).expect("it can be written");
+
+        let mut older = Driftline::start(&older);
+        let newer = while_rows_come(&deployment, &events, Duration::from_secs(5), || {
+            std::thread::sleep(Duration::from_secs(1));
+            let newer = Driftline::spawn(&newer, &[]);
+            let mut status = None;
+            wait_until(Duration::from_secs(20), "the older ends", || {
+                status = older.exited();
+                status.is_some()
+            });
+            assert_eq!(status.and_then(|status| status.code()), Some(3), "{}", older.log());
+            assert!(older.log().contains("give each its own name"), "{}", older.log());
+            newer
+        });
+        assert_as_if_nothing_had_happened(&deployment, &expected, vec![newer], events.len());
+    }
+}
+
+#[test]
+fn state_of_another_slide_is_refused_with_the_way_out() {
+    let events = stream(70, 6_000);
+    let (deployment, expected) = deployment(70, &events);
+    let config = configure(&deployment, "one", false, NEW_PROTOCOL);
+    let instance = Driftline::start(&config);
+    trickle(&deployment, &events, Duration::from_secs(1));
+    assert_as_if_nothing_had_happened(&deployment, &expected, vec![instance], events.len());
+
+    let text = std::fs::read_to_string(&config).expect("the configuration can be read");
+    std::fs::write(&config, text.replace("slide = '20s'", "slide = '30s'")).expect("it can be written");
+    let mut instance = Driftline::spawn(&config, &[]);
+    wait_until(Duration::from_secs(30), "it ends", || instance.exited().is_some());
+    let log = instance.log();
+    assert_eq!(instance.exited().and_then(|status| status.code()), Some(2), "{log}");
+    assert!(log.contains("window.slide (ms) 20000, the configuration says 30000"), "{log}");
+    assert!(log.contains("put the old value back"), "{log}");
+}
+
+#[test]
+fn an_instance_waits_for_brokers_that_are_absent_at_its_start() {
+    let events = stream(80, 6_000);
+    let (deployment, expected) = deployment(80, &events);
+    let config = configure(&deployment, "one", false, NEW_PROTOCOL);
+    let address = format!("127.0.0.1:{}", free_port());
+    let text = std::fs::read_to_string(&config).expect("the configuration can be read");
+    std::fs::write(&config, text.replace(&brokers(), &address)).expect("it can be written");
+
+    let mut instance = Driftline::spawn(&config, &[]);
+    wait_until(Duration::from_secs(10), "it is alive", || {
+        instance.get("/healthz").is_some_and(|(status, _)| status == 200)
+    });
+    wait_until(Duration::from_secs(10), "it says what it waits for", || {
+        instance.log().contains("references cannot be read yet")
+    });
+    assert_eq!(instance.get("/readyz").map(|(status, _)| status), Some(503));
+    trickle(&deployment, &events, Duration::from_secs(1));
+    // Whoever asks there is told where the brokers really are.
+    forward(&address, brokers());
+    instance.wait_ready();
+    assert_as_if_nothing_had_happened(&deployment, &expected, vec![instance], events.len());
+}
+
+/// Hands connections on for as long as the test runs.
+fn forward(from: &str, to: String) {
+    let listener = TcpListener::bind(from).expect("the port is free");
+    let copy = |mut from: TcpStream, mut to: TcpStream| {
+        // Ends with the connection, whichever side closed it.
+        std::thread::spawn(move || std::io::copy(&mut from, &mut to))
+    };
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(broker)) = (client, TcpStream::connect(&to)) else { return };
+            let (Ok(from), Ok(back)) = (client.try_clone(), broker.try_clone()) else { return };
+            copy(from, broker);
+            copy(back, client);
+        }
+    });
 }
