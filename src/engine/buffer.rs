@@ -4,7 +4,7 @@ use super::delta::Delta;
 use super::sketcher::SketcherSettings;
 use crate::event::{Event, Value};
 use crate::reference::{FeatureProfile, Profile};
-use crate::sketch::{Accumulator, FeatureSketch};
+use crate::sketch::{Accumulator, FeatureSketch, category_name};
 use crate::window::PaneData;
 use crate::words::{ModelKey, Name, Pane};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Buffer {
             };
             match place {
                 Some(place) => self.features[place].push(value, row),
-                None if self.report_unknown => self.data.unknown.add(name, 1),
+                None if self.report_unknown => self.data.unknown.add(&category_name(name), 1),
                 None => {}
             }
         }

@@ -288,7 +288,10 @@ impl Evaluator {
                 }
                 return;
             };
-            self.close(name, pane);
+            match model.blank_until(pane) {
+                Some(busy) => model.closed_through = Some(Pane(busy.0 - 1).min(last)),
+                None => self.close(name, pane),
+            }
         }
     }
 

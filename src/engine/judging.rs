@@ -142,8 +142,7 @@ fn candidates(
     let segments = model.versions.iter().flat_map(|(version, state)| {
         state.segments.iter().map(move |(segment, state)| (version, segment, state))
     });
-    let busy = segments
-        .filter(|(_, _, state)| !state.window.is_empty() || !state.book.is_empty() || state.reset.is_some());
+    let busy = segments.filter(|(_, _, state)| !state.is_blank());
     busy.map(|(version, segment, state)| {
         let info = window_info(settings, of_model, state, pane);
         let sketches = state.window.features();

@@ -68,6 +68,11 @@ impl SegmentState {
         }
     }
 
+    /// Whether there is nothing to judge: no rows in the window and nothing open from before.
+    pub fn is_blank(&self) -> bool {
+        self.window.is_empty() && self.book.is_empty() && self.reset.is_none()
+    }
+
     pub fn reference_id(&self) -> Option<&str> {
         self.held.as_ref().map(|held| held.info.id.as_str())
     }
@@ -162,5 +167,20 @@ impl ModelState {
             segments.filter_map(|segment| segment.open.keys().next().copied()).min()
         };
         self.closed_through.map(|pane| Pane(pane.0 + 1)).or_else(oldest)
+    }
+
+    /// The first pane from `from` on that has rows, where nothing is decided before it: every window
+    /// is empty and without incidents, and no version can be retired, since each waits for rows.
+    /// `None` where `from` itself has to be closed. One event from decades ago would otherwise have
+    /// every pane since then closed one by one.
+    pub fn blank_until(&self, from: Pane) -> Option<Pane> {
+        let segments = || self.versions.values().flat_map(|version| version.segments.values());
+        let is_waiting =
+            |version: &VersionState| version.segments.values().any(|segment| !segment.open.is_empty());
+        if !segments().all(SegmentState::is_blank) || !self.versions.values().all(is_waiting) {
+            return None;
+        }
+        let oldest = segments().filter_map(|segment| segment.open.keys().next().copied()).min();
+        oldest.filter(|oldest| *oldest > from)
     }
 }

@@ -126,3 +126,26 @@ fn the_same_rows_over_any_number_of_partitions_and_commits_give_the_same() {
         }
     }
 }
+
+#[test]
+fn one_row_of_the_year_1_costs_no_closing_of_all_the_panes_since() {
+    let mut rows = world::stream(3, 3000, 0);
+    let year_1 = -62_135_596_800_000;
+    rows.insert(0, Row { time_ms: year_1, ..rows[0].clone() });
+    let started = std::time::Instant::now();
+    let (outputs, pipeline, [counted, late]) = run(&rows, 1, 100);
+    // The panes between are 62 billion.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+    assert_eq!((counted, late), (3001, 0));
+    let whole = |outputs: &[Output]| -> Vec<u64> {
+        let of_fraud = reports(outputs).filter(|report| {
+            (&*report.model, &*report.version) == ("fraud", "1") && report.segment.is_empty()
+        });
+        of_fraud.map(|report| report.window.events).collect()
+    };
+    let found = whole(&outputs);
+    assert_eq!(found[..4], [1, 1, 1, 1], "the old row is in four windows of its own");
+    let (without, ..) = run(&rows[1..], 1, 100);
+    assert_eq!(found[4..], whole(&without));
+    assert!(pipeline.evaluator().open_rows() > 0);
+}
