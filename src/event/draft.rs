@@ -18,6 +18,10 @@ const PREDICTION: &str = "prediction";
 /// Columns reserved for: most events have fewer, and growing costs more than an empty seat.
 const USUAL_COLUMNS: usize = 32;
 
+/// Longest name of a model, version or segment: it goes into keys, ids and labels, of which a broker
+/// and a metrics server take only so much.
+const NAME_BYTES: usize = 256;
+
 pub(super) struct Draft<'a> {
     envelope: &'a Envelope,
     id: Option<Cow<'a, str>>,
@@ -119,10 +123,22 @@ impl<'a> Draft<'a> {
             };
             return Err(BadRecord::new(BadReason::NoFeatures, message));
         }
+        short("model", &model)?;
+        short("version", &version)?;
+        fields.segments.iter().zip(&self.segment).try_for_each(|(at, value)| short(at, value))?;
         self.features.append(&mut self.prediction);
         keep_last(&mut self.features);
         Ok(Event { id: self.id, model, version, segment: self.segment, time, columns: self.features })
     }
+}
+
+/// Refuses what is too long to name anything.
+fn short(what: &str, name: &str) -> Result<(), BadRecord> {
+    if name.len() <= NAME_BYTES {
+        return Ok(());
+    }
+    let message = format!("the {what} has {} bytes; a name may have {NAME_BYTES}", name.len());
+    Err(BadRecord::new(BadReason::LongName, message))
 }
 
 /// Of columns of the same name keeps the last.

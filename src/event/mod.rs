@@ -104,11 +104,13 @@ pub enum BadReason {
     FutureTime,
     /// The model is not monitored, and the configuration sends such events to the dead letters.
     UnknownModel,
+    /// A model, version or segment has a name that is too long to be one.
+    LongName,
 }
 
 impl BadReason {
     /// All reasons.
-    pub const ALL: [BadReason; 8] = [
+    pub const ALL: [BadReason; 9] = [
         BadReason::Empty,
         BadReason::Undecodable,
         BadReason::UnknownSchema,
@@ -117,6 +119,7 @@ impl BadReason {
         BadReason::NoFeatures,
         BadReason::FutureTime,
         BadReason::UnknownModel,
+        BadReason::LongName,
     ];
 
     /// The name in metrics and headers, in snake case.
@@ -130,6 +133,7 @@ impl BadReason {
             BadReason::NoFeatures => "no_features",
             BadReason::FutureTime => "future_time",
             BadReason::UnknownModel => "unknown_model",
+            BadReason::LongName => "long_name",
         }
     }
 }

@@ -316,6 +316,22 @@ fn fields() -> impl Strategy<Value = Fields> {
     })
 }
 
+#[test]
+fn a_name_that_no_key_could_hold_makes_the_record_bad_and_is_not_quoted() {
+    let fields = || Fields { segments: vec!["/segment/country".into()], ..Fields::default() };
+    let decoder = Decoder::new(Format::Json, Envelope::new(fields()).unwrap());
+    let long = "x".repeat(257);
+    for (at, what) in [("model", "model"), ("version", "version"), ("country", "/segment/country")] {
+        let name = |field| if field == at { long.as_str() } else { &long[..256] };
+        let event = json!({"model": name("model"), "version": name("version"), "time": 1,
+            "segment": {"country": name("country")}, "features": {"a": 1}})
+        .to_string();
+        let refused = decoder.decode(Some(event.as_bytes()), None, None).unwrap_err();
+        let message = format!("long_name: the {what} has 257 bytes; a name may have 256");
+        assert_eq!(refused.to_string(), message);
+    }
+}
+
 fn put(document: &mut serde_json::Value, pointer: &str, value: serde_json::Value) {
     let mut at = document;
     for token in pointer.split('/').skip(1) {
