@@ -86,7 +86,7 @@ struct Prepared {
 impl<'c> EvaluateStage<'c> {
     fn open(context: &'c StageContext, settings: EvaluateSettings) -> Result<Self> {
         context.health.beat(Stage::Evaluate);
-        let keep_going = || !context.stop.is_requested();
+        let keep_going = || context.keeps_going(Stage::Evaluate);
         let references = ReferenceFeed::open(
             &context.kafka,
             &context.references,
@@ -94,7 +94,8 @@ impl<'c> EvaluateStage<'c> {
             None,
             &keep_going,
         )?;
-        let producer = TransactionalProducer::connect(&context.kafka, STAGE, None, &keep_going)?;
+        let producer =
+            TransactionalProducer::connect(&context.kafka, STAGE, context.max_record_bytes, &keep_going)?;
         let consumer = StageConsumer::subscribe(&context.kafka, STAGE, &[&context.topics.deltas])?;
         let admin = TopicAdmin::new(&context.kafka)?;
         let now = Instant::now();
@@ -371,9 +372,9 @@ impl<'c> EvaluateStage<'c> {
             }
             CommitFailure::Lost(error) => {
                 ProducerLost { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);
-                let keep_going = || !self.context.stop.is_requested();
-                self.producer =
-                    TransactionalProducer::connect(&self.context.kafka, STAGE, None, &keep_going)?;
+                let (context, keep_going) = (self.context, || self.context.keeps_going(Stage::Evaluate));
+                let limit = context.max_record_bytes;
+                self.producer = TransactionalProducer::connect(&context.kafka, STAGE, limit, &keep_going)?;
             }
             CommitFailure::Aborted(error) => {
                 TransactionAborted { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);

@@ -13,15 +13,17 @@ mod references;
 mod restore;
 mod schemas;
 mod sketch;
+mod topics;
 
 pub use evaluate::{EvaluateSettings, run_evaluate};
 pub use references::{ReferenceFeed, ReferenceSettings};
 pub use schemas::{Encodings, RegistrySchemas};
 pub use sketch::{OnLostOffsets, SketchSettings, run_sketch};
+pub use topics::{FoundTopics, find_topics};
 
 use crate::bus::KafkaSettings;
 use crate::event::SchemaSource;
-use crate::observe::{Health, Metrics};
+use crate::observe::{Health, Metrics, Stage};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -90,6 +92,8 @@ pub struct StageContext {
     pub topics: StageTopics,
     /// How records are written.
     pub encodings: Encodings,
+    /// The largest record that all topics take, in bytes, where it is known.
+    pub max_record_bytes: Option<usize>,
     /// The schema registry's address; empty without one.
     pub registry_url: String,
     /// Where schemas that records name are found.
@@ -106,4 +110,12 @@ pub struct StageContext {
     pub health: Health,
     /// When to stop.
     pub stop: Stop,
+}
+
+impl StageContext {
+    /// Whether a stage that waits for something goes on waiting; its loop counts as turning.
+    fn keeps_going(&self, stage: Stage) -> bool {
+        self.health.beat(stage);
+        !self.stop.is_requested()
+    }
 }

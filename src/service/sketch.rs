@@ -85,7 +85,8 @@ struct SketchStage<'c> {
     next_survey: Instant,
     quiet: BTreeMap<TopicPartition, Quiet>,
     ahead: Vec<TopicPartition>,
-    retry: Option<(TopicPartition, Instant)>,
+    /// Partitions that wait for the registry, and when each is tried again.
+    waiting: BTreeMap<TopicPartition, Instant>,
 }
 
 /// What was made of records since the last commit.
@@ -100,7 +101,7 @@ struct Work {
 impl<'c> SketchStage<'c> {
     fn open(context: &'c StageContext, settings: SketchSettings) -> Result<Self> {
         context.health.beat(Stage::Sketch);
-        let keep_going = || !context.stop.is_requested();
+        let keep_going = || context.keeps_going(Stage::Sketch);
         let references = ReferenceFeed::open(
             &context.kafka,
             &context.references,
@@ -108,7 +109,8 @@ impl<'c> SketchStage<'c> {
             Some(context.metrics.clone()),
             &keep_going,
         )?;
-        let producer = TransactionalProducer::connect(&context.kafka, STAGE, None, &keep_going)?;
+        let producer =
+            TransactionalProducer::connect(&context.kafka, STAGE, context.max_record_bytes, &keep_going)?;
         let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
         let consumer = StageConsumer::subscribe(&context.kafka, STAGE, &topics)?;
         let work = Work {
@@ -131,7 +133,7 @@ impl<'c> SketchStage<'c> {
             next_survey: now,
             quiet: BTreeMap::new(),
             ahead: Vec::new(),
-            retry: None,
+            waiting: BTreeMap::new(),
         })
     }
 
@@ -180,7 +182,7 @@ impl<'c> SketchStage<'c> {
         RegistryUnavailable { why }.emit(&self.context.metrics);
         self.consumer.rewind(&[(partition.clone(), offset)])?;
         self.consumer.pause(std::slice::from_ref(&partition))?;
-        self.retry = Some((partition, Instant::now() + RETRY));
+        self.waiting.insert(partition, Instant::now() + RETRY);
         Ok(())
     }
 
@@ -249,7 +251,7 @@ impl<'c> SketchStage<'c> {
             self.context.health.revoked(Stage::Sketch, &partition.topic, partition.partition);
         }
         self.ahead.retain(|partition| !partitions.contains(partition));
-        self.retry.take_if(|(partition, _)| partitions.contains(partition));
+        self.waiting.retain(|partition, _| !partitions.contains(partition));
         self.go_back()
     }
 
@@ -287,11 +289,12 @@ impl<'c> SketchStage<'c> {
     /// whether a registry that was out answers again.
     fn survey(&mut self) -> Result<()> {
         let now = Instant::now();
-        if let Some((partition, _)) = self.retry.take_if(|(_, at)| now >= *at)
-            && self.consumer.partitions().contains(&partition)
-        {
-            self.consumer.resume(&[partition])?;
-        }
+        let due: Vec<TopicPartition> =
+            self.waiting.extract_if(.., |_, at| now >= *at).map(|(partition, _)| partition).collect();
+        let owned = self.consumer.partitions();
+        let resume: Vec<TopicPartition> =
+            due.into_iter().filter(|p| owned.contains(p) && !self.ahead.contains(p)).collect();
+        self.consumer.resume(&resume)?;
         self.claim_idle(now);
         if now < self.next_survey {
             return Ok(());
@@ -361,9 +364,8 @@ impl<'c> SketchStage<'c> {
             .filter(|position| far(position))
             .map(|position| TopicPartition::new(position.source.0.clone(), position.source.1))
             .collect();
-        let waiting = self.retry.as_ref().map(|(partition, _)| partition);
-        let resume: Vec<TopicPartition> =
-            self.ahead.iter().filter(|p| !ahead.contains(p) && Some(*p) != waiting).cloned().collect();
+        let is_free = |p: &&TopicPartition| !ahead.contains(p) && !self.waiting.contains_key(*p);
+        let resume: Vec<TopicPartition> = self.ahead.iter().filter(is_free).cloned().collect();
         let pause: Vec<TopicPartition> = ahead.iter().filter(|p| !self.ahead.contains(p)).cloned().collect();
         self.consumer.resume(&resume)?;
         self.consumer.pause(&pause)?;
@@ -485,9 +487,9 @@ impl<'c> SketchStage<'c> {
             }
             CommitFailure::Lost(error) => {
                 ProducerLost { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
-                let keep_going = || !self.context.stop.is_requested();
-                self.producer =
-                    TransactionalProducer::connect(&self.context.kafka, STAGE, None, &keep_going)?;
+                let (context, keep_going) = (self.context, || self.context.keeps_going(Stage::Sketch));
+                let limit = context.max_record_bytes;
+                self.producer = TransactionalProducer::connect(&context.kafka, STAGE, limit, &keep_going)?;
             }
             failure => {
                 let why = failure.into_error().to_string();

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::engine::SourceState;
 use crate::error::{Error, Result};
 use crate::reference::{Activation, Origin, Profile, ReferenceId, References};
-use crate::service::{ReferenceFeed, Stop};
+use crate::service::ReferenceFeed;
 use crate::wire::{Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks};
 use crate::words::{Name, Time};
 use clap::Args;
@@ -190,7 +190,7 @@ impl<'a> Desk<'a> {
     fn open(config: &'a Config, args: &'a ActivationArgs) -> Result<Self> {
         let connection = Connection::new(config)?;
         let table = read(config, &connection)?;
-        let encoding = connection.encodings(config, &Stop::default())?.references;
+        let encoding = connection.encodings(config)?.references;
         let publisher = Publisher::new(&connection.kafka)?;
         Ok(Desk { config, args, connection, encoding, table, publisher })
     }
