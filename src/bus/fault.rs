@@ -81,7 +81,7 @@ fn hint(code: Code) -> Option<&'static str> {
             "is a broker up and reachable at `kafka.brokers`, and does it advertise an address that is reachable from here?"
         }
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
-            "create the topic, or mend its name or its number of partitions; `driftline validate` compares them"
+            "create the topic or mend its name; `driftline topics create` makes driftline's own"
         }
         Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed

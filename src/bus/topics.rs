@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(15);
 
+/// How long is waited for the first answer of a broker.
+const REACH: Duration = Duration::from_secs(3);
+
 /// A topic as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {
@@ -130,6 +133,15 @@ impl TopicAdmin {
     pub fn new(settings: &KafkaSettings) -> Result<Self> {
         let client = settings.admin().create_with_context(Quiet);
         Ok(TopicAdmin { client: client.map_err(|error| fault::kafka("cannot make a Kafka client", &error))? })
+    }
+
+    /// Whether a broker answers, found out in a few seconds.
+    ///
+    /// # Errors
+    /// None does (retriable), or it lets us not in.
+    pub fn reach(&self) -> Result<()> {
+        let answer = self.client.inner().fetch_metadata(None, REACH);
+        answer.map(drop).map_err(|error| fault::kafka("no Kafka broker answers", &error))
     }
 
     /// Those of `names` that exist, as they are.

@@ -7,10 +7,10 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::SchemaSource;
 use crate::observe::{Clock, Health, Metrics, Stage};
-use crate::service::{Encodings, RegistrySchemas, StageContext, Stop, run_evaluate, run_sketch};
+use crate::service::{Encodings, RegistrySchemas, StageContext, Stop, find_topics, run_evaluate, run_sketch};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What all commands that talk to Kafka need.
 pub(super) struct Connection {
@@ -23,49 +23,47 @@ impl Connection {
     /// The brokers and the registry of `config`; nothing is asked of them yet.
     pub fn new(config: &Config) -> Result<Self> {
         let registry = config.registry()?;
-        let schemas = Arc::new(RegistrySchemas::new(registry.clone(), Vec::new()));
+        let schemas = Arc::new(RegistrySchemas::new(registry.clone(), config.writer_schemas()?));
         Ok(Connection { kafka: config.kafka_settings()?, registry, schemas })
     }
 
-    /// How records are written: with a registry their schemas are registered, and asked again until
-    /// it answers or `stop` is requested.
-    pub fn encodings(&self, config: &Config, stop: &Stop) -> Result<Encodings> {
+    /// How records are written: with a registry their schemas are registered.
+    pub fn encodings(&self, config: &Config) -> Result<Encodings> {
         let Some(registry) = &self.registry else { return Ok(Encodings::without_registry()) };
         let (topics, references) = (config.stage_topics(), &config.topics.references);
-        loop {
-            match Encodings::register(registry, &topics, references, config.writes_avro()) {
-                Err(error) if error.is_retriable() && !stop.is_requested() => {
-                    tracing::warn!(%error, "the schema registry does not answer; trying again");
-                    std::thread::sleep(Duration::from_secs(1));
-                }
-                outcome => return outcome,
-            }
-        }
+        Encodings::register(registry, &topics, references, config.writes_avro())
     }
 }
+
+/// What waits for a broker or a registry says so again after this time.
+const SAY_AGAIN: Duration = Duration::from_secs(15);
+/// Pause before another try.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// The service of `config`, ready to start.
 pub(super) struct Service {
     context: StageContext,
+    connection: Connection,
     config: Config,
 }
 
 impl Service {
+    /// Asks nothing of brokers and registry yet, so that probes can be answered first.
     pub fn new(config: Config, is_embedded: bool, stop: Stop) -> Result<Self> {
         let connection = Connection::new(&config)?;
         let load = |path: &std::path::Path| profiles::load(path, None, &ColumnArgs::default(), None);
         let references = config.reference_settings(load)?;
-        let encodings = connection.encodings(&config, &stop)?;
         let context = StageContext {
-            kafka: connection.kafka,
+            kafka: connection.kafka.clone(),
             topics: config.stage_topics(),
-            encodings,
+            encodings: Encodings::without_registry(),
+            max_record_bytes: None,
             registry_url: config
                 .schema_registry
                 .as_ref()
                 .map(|registry| registry.url.clone())
                 .unwrap_or_default(),
-            schemas: connection.schemas,
+            schemas: connection.schemas.clone(),
             references,
             commit_interval: Duration::from_millis(config.commit.interval_ms.unsigned_abs()),
             is_embedded,
@@ -73,7 +71,7 @@ impl Service {
             health: Health::new(Clock::monotonic()),
             stop,
         };
-        Ok(Service { context, config })
+        Ok(Service { context, connection, config })
     }
 
     pub fn metrics(&self) -> &Metrics {
@@ -84,37 +82,79 @@ impl Service {
         &self.context.health
     }
 
-    /// Starts `stages`, each on a thread of its own; one that fails asks the others to stop.
+    /// Waits for broker and registry, then starts `stages`, each on a thread of its own; one that
+    /// fails asks the others to stop.
+    ///
+    /// # Errors
+    /// Topics are missing or wrong, the registry refuses, or a stop was asked for first (retriable).
     pub fn start(&self, stages: &[Stage]) -> Result<Vec<JoinHandle<Result<()>>>> {
+        let mut context = self.context.clone();
+        if !context.is_embedded {
+            context.max_record_bytes = self.topics(stages)?;
+        }
+        context.encodings = self.patiently(stages, || self.connection.encodings(&self.config))?;
         let mut threads = Vec::new();
         for stage in stages {
-            self.context.health.beat(*stage);
-            let context = self.context.clone();
-            let thread = std::thread::Builder::new().name(stage.to_string());
-            let spawned = match stage {
+            context.health.beat(*stage);
+            let context = context.clone();
+            let body: Box<dyn FnOnce(&StageContext) -> Result<()> + Send> = match stage {
                 Stage::Sketch => {
-                    let mut settings =
-                        self.config.sketch_settings(self.config.decoder(Some(context.schemas.clone()))?);
-                    // The embedded broker has no clock that an idle claim could lapse by.
-                    settings.idle_timeout = settings.idle_timeout.filter(|_| !context.is_embedded);
-                    thread.spawn(move || stopping_all(&context, || run_sketch(&context, settings)))
+                    let decoder = self.config.decoder(Some(context.schemas.clone()))?;
+                    let mut settings = self.config.sketch_settings(decoder);
+                    if context.is_embedded {
+                        settings.idle_timeout = None;
+                    }
+                    Box::new(move |context| run_sketch(context, settings))
                 }
                 Stage::Evaluate => {
                     let settings = self.config.evaluate_settings();
-                    thread.spawn(move || stopping_all(&context, || run_evaluate(&context, settings)))
+                    Box::new(move |context| run_evaluate(context, settings))
                 }
             };
-            threads.push(spawned.map_err(|error| Error::file(format!("cannot start a thread: {error}")))?);
+            let run = move || {
+                let outcome = body(&context);
+                context.stop.request();
+                // Whatever is broken because all is coming down was not what brought it down.
+                outcome
+            };
+            let thread = std::thread::Builder::new().name(stage.to_string()).spawn(run);
+            threads.push(thread.map_err(|error| Error::file(format!("cannot start a thread: {error}")))?);
         }
         Ok(threads)
     }
-}
 
-/// Runs a stage; when it ends, for whatever reason, the others are asked to end too.
-fn stopping_all(context: &StageContext, stage: impl FnOnce() -> Result<()>) -> Result<()> {
-    let outcome = stage();
-    context.stop.request();
-    outcome
+    /// The largest record that the topics take. Missing inputs are told and waited for by stage 1.
+    fn topics(&self, stages: &[Stage]) -> Result<Option<usize>> {
+        let StageContext { kafka, topics, references, .. } = &self.context;
+        let inputs = &self.config.input.topics;
+        let found = self.patiently(stages, || find_topics(kafka, topics, &references.topic, inputs))?;
+        for topic in found.missing_inputs.iter().filter(|_| stages.contains(&Stage::Sketch)) {
+            tracing::warn!(
+                topic,
+                "the input topic does not exist; it is read once it does: mend `input.topics` if the name is wrong"
+            );
+        }
+        Ok(found.max_record_bytes)
+    }
+
+    /// Tries until it works or cannot work. Says why not, at first and now and then; the probes see
+    /// that the process is alive.
+    fn patiently<T>(&self, stages: &[Stage], attempt: impl Fn() -> Result<T>) -> Result<T> {
+        let mut said: Option<Instant> = None;
+        loop {
+            stages.iter().for_each(|stage| self.context.health.beat(*stage));
+            match attempt() {
+                Err(error) if error.is_retriable() && !self.context.stop.is_requested() => {
+                    if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
+                        said = Some(Instant::now());
+                        tracing::warn!("{error}; trying again");
+                    }
+                    std::thread::sleep(RETRY);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
 }
 
 /// Waits for the stages to end; the first failure that is not the stop itself counts.

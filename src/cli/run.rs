@@ -49,9 +49,8 @@ pub(super) fn run(args: &RunArgs) -> Ran {
     let metrics = service.metrics().clone();
     let server = serve::start(http, &metrics, service.health())?;
     Started { application_id: &application_id, stages }.emit(&metrics);
-    let threads = service.start(stages)?;
     let started = Instant::now();
-    let outcome = join(threads);
+    let outcome = service.start(stages).and_then(join);
     server.stop();
     Stopped { took: started.elapsed() }.emit(&metrics);
     match outcome {

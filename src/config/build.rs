@@ -1,10 +1,10 @@
 //! From a configuration to the settings of the two stages and of the decoder: `run` and `replay` take
 //! theirs from here, so that they can't differ.
 
-use super::{Config, InputConfig, NameSource, TimeSource, UnknownFeatures, UnknownModels};
+use super::{Config, InputConfig, NameSource, SchemaFile, TimeSource, UnknownFeatures, UnknownModels};
 use crate::engine::{self, EvaluatorSettings, Layout, SketcherSettings};
 use crate::error::{Error, Result};
-use crate::event::{self, Decoder, Envelope, Fields, NameFrom, SchemaSource, TimeFrom};
+use crate::event::{self, Decoder, Envelope, Fields, NameFrom, SchemaSource, TimeFrom, WriterSchema};
 use std::sync::Arc;
 
 impl Config {
@@ -61,11 +61,22 @@ impl Config {
             (super::Format::Json, _) => event::Format::Json,
             (super::Format::Avro, Some(schemas)) => event::Format::Avro { schemas },
             (super::Format::Avro, None) => {
-                return Err(Error::config("`input.format` is \"avro\", and there is no schema registry")
-                    .hint("set `schema_registry.url`"));
+                return Err(Error::config("`input.format` is \"avro\", and no schemas are at hand")
+                    .hint("set `schema_registry.url` or `input.schemas`"));
             }
         };
         Ok(Decoder::new(format, self.envelope()?))
+    }
+
+    /// The schemas of `input.schemas`.
+    ///
+    /// # Errors
+    /// `Input`, where one is no Avro schema; reading the configuration has refused that already.
+    pub fn writer_schemas(&self) -> Result<Vec<Arc<WriterSchema>>> {
+        let parse = |file: &SchemaFile| {
+            WriterSchema::parse(&file.text).map(Arc::new).map_err(|error| error.at(file.path.display()))
+        };
+        self.input.schemas.iter().map(parse).collect()
     }
 
     /// The segment pointers of all models, each once, in the order of the models.

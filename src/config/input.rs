@@ -3,14 +3,16 @@
 use super::section::Section;
 use super::tree::{Node, Value};
 use super::values::{self, Read, choice, list, refuse, refuse_with};
+use crate::event::WriterSchema;
 use crate::words::{Time, fits_pattern, parse_duration_ms};
+use std::path::PathBuf;
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// JSON text.
     Json,
-    /// Avro, with a schema registry.
+    /// Avro, with a schema registry or given schemas.
     Avro,
 }
 
@@ -24,6 +26,8 @@ pub struct InputConfig {
     pub topics: Vec<String>,
     /// How they are written.
     pub format: Format,
+    /// Avro schemas of records that name their schema by its fingerprint.
+    pub schemas: Vec<SchemaFile>,
     /// Where reading starts when nothing is committed.
     pub start: Start,
     /// What to do when the log no longer has what comes next.
@@ -48,6 +52,15 @@ impl InputConfig {
     pub fn allows(&self, model: &str) -> bool {
         self.allow.iter().any(|pattern| fits_pattern(pattern, model))
     }
+}
+
+/// A file of `input.schemas`, which holds an Avro schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
 }
 
 /// `input.start`.
@@ -129,6 +142,7 @@ pub enum TimeSource {
 pub(super) fn read(mut section: Section, slide_ms: Option<i64>) -> Option<InputConfig> {
     let topics = section.read("topics", topics);
     let format = section.read("format", choice(FORMATS, &[]));
+    let schemas = section.read("schemas", list(schema_file));
     let preset = section.read(
         "preset",
         choice(&[("driftline", ())], &["kserve", "seldon", "open-inference", "bentoml", "mlrun", "mlflow"]),
@@ -163,6 +177,7 @@ pub(super) fn read(mut section: Section, slide_ms: Option<i64>) -> Option<InputC
     Some(InputConfig {
         topics: topics?,
         format: format?,
+        schemas: schemas?,
         start: start?,
         on_lost_offsets: on_lost_offsets?,
         max_future_skew_ms: max_future_skew_ms?,
@@ -211,6 +226,23 @@ fn name_source(node: &Node) -> Read<Option<NameSource>> {
         Some("") => refuse_with("names nothing", "write the name after the `=`"),
         Some(name) => Ok(Some(NameSource::Constant(name.into()))),
         None => Ok(optional_pointer(node)?.map(NameSource::Pointer)),
+    }
+}
+
+/// A file with an Avro schema that can be read.
+fn schema_file(node: &Node) -> Read<SchemaFile> {
+    let written = values::some_text(node)?;
+    let path = node.place.as_ref().map_or_else(|| PathBuf::from(&written), |place| place.beside(&written));
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => return refuse(format!("names a file that can't be read: {}: {error}", path.display())),
+    };
+    match WriterSchema::parse(&text) {
+        Ok(_) => Ok(SchemaFile { path, text }),
+        Err(error) => refuse_with(
+            format!("names a file that can't be used: {}: {error}", path.display()),
+            "it must hold one Avro schema, whole, as JSON",
+        ),
     }
 }
 

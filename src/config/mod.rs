@@ -29,8 +29,8 @@ mod tests;
 
 pub use errors::ConfigErrors;
 pub use input::{
-    FieldsConfig, Format, InputConfig, NameSource, OnLostOffsets, Start, TimeSource, UnknownFeatures,
-    UnknownModels,
+    FieldsConfig, Format, InputConfig, NameSource, OnLostOffsets, SchemaFile, Start, TimeSource,
+    UnknownFeatures, UnknownModels,
 };
 pub use kafka::{KafkaConfig, Properties, SchemaRegistryConfig};
 pub use secret::Secret;
@@ -342,13 +342,16 @@ fn check_model_topics(written: &[Node], input: &InputConfig, mistakes: &Mistakes
     }
 }
 
-/// Avro needs a registry.
+/// Avro needs a registry, or for what is read the schemas themselves.
 fn check_registry(tree: &Node, input: &InputConfig, output: &OutputConfig, mistakes: &Mistakes) {
-    for (section, format) in [("input", input.format), ("output", output.format)] {
-        if format == Format::Avro {
-            let what = format!("`{section}.format` is \"avro\", and there is no schema registry");
-            let hint = "set `schema_registry.url`".to_owned();
-            mistakes.add(place_of(tree, &[section, "format"]), what, Some(hint));
-        }
+    let complain = |section: &str, hint: &str| {
+        let what = format!("`{section}.format` is \"avro\", and there is no schema registry");
+        mistakes.add(place_of(tree, &[section, "format"]), what, Some(hint.to_owned()));
+    };
+    if input.format == Format::Avro && input.schemas.is_empty() {
+        complain("input", "set `schema_registry.url`; or `input.schemas`, if records name a fingerprint");
+    }
+    if output.format == Format::Avro {
+        complain("output", "set `schema_registry.url`");
     }
 }

@@ -9,8 +9,9 @@ use crate::observe::{Fact, Metrics, RecordDeadLettered};
 use crate::wire::DeadLetter;
 use crate::words::Time;
 
-/// Bytes of a payload that is too large for the broker which are kept.
-const CUT_TO: usize = 64 * 1024;
+/// Bytes of key and payload that are kept of a record that is too large for the broker: all, or as
+/// much as these, in turn.
+const CUT_TO: [usize; 2] = [64 * 1024, 256];
 
 /// A bad record, whole.
 struct Letter {
@@ -67,13 +68,12 @@ impl DeadLetters {
     pub fn send(&self, producer: &TransactionalProducer, topic: &str) -> Result<u64> {
         let mut sent = 0;
         for letter in &self.letters {
-            let whole = letter.payload.as_deref();
-            let outcome = match letter.send(producer, topic, whole, false) {
-                Err(SendFailure::TooLarge(_)) => {
-                    letter.send(producer, topic, whole.map(|bytes| &bytes[..bytes.len().min(CUT_TO)]), true)
+            let mut outcome = letter.send(producer, topic, None);
+            for cut in CUT_TO {
+                if matches!(outcome, Err(SendFailure::TooLarge(_))) {
+                    outcome = letter.send(producer, topic, Some(cut));
                 }
-                outcome => outcome,
-            };
+            }
             match outcome {
                 Ok(()) => sent += 1,
                 Err(SendFailure::TooLarge(why)) => {
@@ -106,13 +106,15 @@ impl DeadLetters {
 }
 
 impl Letter {
+    /// Sends it whole, or with key and payload cut and without the headers of its own.
     fn send(
         &self,
         producer: &TransactionalProducer,
         topic: &str,
-        payload: Option<&[u8]>,
-        is_cut: bool,
+        cut: Option<usize>,
     ) -> Result<(), SendFailure> {
+        let kept =
+            |bytes: &'_ Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len).min(cut.unwrap_or(usize::MAX));
         let about = DeadLetter {
             topic: &self.topic,
             partition: self.partition,
@@ -120,13 +122,14 @@ impl Letter {
             timestamp: self.timestamp_ms.map(Time::from_ms),
             class: self.bad.reason.as_str(),
             message: &self.bad.message,
-            whole: self.payload.as_deref().filter(|_| is_cut),
+            whole: self.payload.as_deref().filter(|_| cut.is_some()),
         };
-        let mut headers = if is_cut { OutgoingHeaders::new() } else { self.headers.clone() };
+        let mut headers = if cut.is_some() { OutgoingHeaders::new() } else { self.headers.clone() };
         for (name, value) in about.headers() {
             headers = headers.with(name, Some(value.as_bytes()));
         }
-        let key = self.key.as_deref();
+        let key = self.key.as_ref().map(|key| &key[..kept(&self.key)]);
+        let payload = self.payload.as_ref().map(|payload| &payload[..kept(&self.payload)]);
         let (headers, timestamp) = (Some(headers), self.timestamp_ms);
         producer.send(Outgoing { topic, partition: None, key, payload, headers, timestamp })
     }

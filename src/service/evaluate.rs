@@ -93,7 +93,8 @@ impl<'c> EvaluateStage<'c> {
             None,
             &keep_going,
         )?;
-        let producer = TransactionalProducer::connect(&context.kafka, STAGE, None, &keep_going)?;
+        let producer =
+            TransactionalProducer::connect(&context.kafka, STAGE, context.max_record_bytes, &keep_going)?;
         let consumer = StageConsumer::subscribe(&context.kafka, STAGE, &[&context.topics.deltas])?;
         let admin = TopicAdmin::new(&context.kafka)?;
         let now = Instant::now();
@@ -415,9 +416,9 @@ impl<'c> EvaluateStage<'c> {
             }
             CommitFailure::Lost(error) => {
                 ProducerLost { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);
-                let keep_going = || self.context.goes_on(Stage::Evaluate);
-                self.producer =
-                    TransactionalProducer::connect(&self.context.kafka, STAGE, None, &keep_going)?;
+                let (context, keep_going) = (self.context, || self.context.goes_on(Stage::Evaluate));
+                let limit = context.max_record_bytes;
+                self.producer = TransactionalProducer::connect(&context.kafka, STAGE, limit, &keep_going)?;
             }
             CommitFailure::Aborted(error) => {
                 TransactionAborted { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);

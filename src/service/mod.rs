@@ -16,11 +16,13 @@ mod schemas;
 mod sketch;
 mod survey;
 mod unsettled;
+mod topics;
 
 pub use evaluate::{EvaluateSettings, run_evaluate};
 pub use references::{ReferenceFeed, ReferenceSettings};
 pub use schemas::{Encodings, RegistrySchemas};
 pub use sketch::{OnLostOffsets, SketchSettings, run_sketch};
+pub use topics::{FoundTopics, find_topics};
 
 use crate::bus::KafkaSettings;
 use crate::event::SchemaSource;
@@ -98,6 +100,8 @@ pub struct StageContext {
     pub topics: StageTopics,
     /// How records are written.
     pub encodings: Encodings,
+    /// The largest record that all topics take, in bytes, where it is known.
+    pub max_record_bytes: Option<usize>,
     /// The schema registry's address; empty without one.
     pub registry_url: String,
     /// Where schemas that records name are found.

@@ -5,7 +5,9 @@ use crate::error::Result;
 use crate::event::{SchemaError, SchemaSource, WriterSchema};
 use crate::service::StageTopics;
 use crate::wire::{Encoding, SchemaName};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How the records of each topic are written.
 #[derive(Debug, Clone, Copy)]
@@ -60,21 +62,29 @@ impl Encodings {
     }
 }
 
+/// How long an id that the registry does not know is not asked for again: every record that names
+/// it would ask.
+const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+/// Most ids of which an answer is kept.
+const KEPT_MAX: usize = 10_000;
+
 /// Schemas by their registry's ids, and given ones by their fingerprints.
 pub struct RegistrySchemas {
     registry: Option<Arc<Registry>>,
     known: Vec<Arc<WriterSchema>>,
+    answers: Mutex<HashMap<u32, Answer>>,
 }
+
+/// What became of an id, and when it was asked for.
+type Answer = (Result<Arc<WriterSchema>, SchemaError>, Instant);
 
 impl RegistrySchemas {
     /// The schemas of `registry`, and `known` ones for records that name a fingerprint.
     pub fn new(registry: Option<Arc<Registry>>, known: Vec<Arc<WriterSchema>>) -> Self {
-        RegistrySchemas { registry, known }
+        RegistrySchemas { registry, known, answers: Mutex::default() }
     }
-}
 
-impl SchemaSource for RegistrySchemas {
-    fn by_id(&self, id: u32) -> Result<Arc<WriterSchema>, SchemaError> {
+    fn ask(&self, id: u32) -> Result<Arc<WriterSchema>, SchemaError> {
         let Some(registry) = &self.registry else { return Err(SchemaError::Unknown) };
         let schema = registry.schema(id).map_err(|failure| match failure {
             RegistryFailure::Unknown { .. } => SchemaError::Unknown,
@@ -86,6 +96,30 @@ impl SchemaSource for RegistrySchemas {
         let references: Vec<&str> = schema.references.iter().map(String::as_str).collect();
         let parsed = WriterSchema::parse_with_references(&schema.text, &references);
         parsed.map(Arc::new).map_err(|error| SchemaError::Unusable(error.to_string()))
+    }
+
+    fn answers(&self) -> MutexGuard<'_, HashMap<u32, Answer>> {
+        // Each change is one insertion, so a panic elsewhere leaves nothing half done.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SchemaSource for RegistrySchemas {
+    fn by_id(&self, id: u32) -> Result<Arc<WriterSchema>, SchemaError> {
+        if let Some((answer, at)) = self.answers().get(&id)
+            && (answer.is_ok() || at.elapsed() < UNKNOWN_FOR)
+        {
+            return answer.clone();
+        }
+        let answer = self.ask(id);
+        if !matches!(answer, Err(SchemaError::Unavailable(_))) {
+            let mut answers = self.answers();
+            if answers.len() >= KEPT_MAX {
+                answers.retain(|_, (answer, _)| answer.is_ok());
+            }
+            answers.insert(id, (answer.clone(), Instant::now()));
+        }
+        answer
     }
 
     fn by_fingerprint(&self, fingerprint: u64) -> Result<Arc<WriterSchema>, SchemaError> {

@@ -83,7 +83,8 @@ pub(super) struct SketchStage<'c> {
     pub next_survey: Instant,
     pub quiet: BTreeMap<TopicPartition, Quiet>,
     pub ahead: Vec<TopicPartition>,
-    pub retry: Option<(TopicPartition, Instant)>,
+    /// Partitions that wait for the registry, and when each is tried again.
+    pub waiting: BTreeMap<TopicPartition, Instant>,
     pub unsettled: Unsettled,
 }
 
@@ -107,7 +108,8 @@ impl<'c> SketchStage<'c> {
             Some(context.metrics.clone()),
             &keep_going,
         )?;
-        let producer = TransactionalProducer::connect(&context.kafka, STAGE, None, &keep_going)?;
+        let producer =
+            TransactionalProducer::connect(&context.kafka, STAGE, context.max_record_bytes, &keep_going)?;
         let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
         let consumer = StageConsumer::subscribe(&context.kafka, STAGE, &topics)?;
         let work = Work {
@@ -130,7 +132,7 @@ impl<'c> SketchStage<'c> {
             next_survey: now,
             quiet: BTreeMap::new(),
             ahead: Vec::new(),
-            retry: None,
+            waiting: BTreeMap::new(),
             unsettled: Unsettled::default(),
         })
     }
@@ -206,7 +208,7 @@ impl<'c> SketchStage<'c> {
         RegistryUnavailable { why }.emit(&self.context.metrics);
         self.consumer.rewind(&[(partition.clone(), offset)])?;
         self.consumer.pause(std::slice::from_ref(&partition))?;
-        self.retry = Some((partition, Instant::now() + RETRY));
+        self.waiting.insert(partition, Instant::now() + RETRY);
         Ok(())
     }
 
@@ -293,7 +295,7 @@ impl<'c> SketchStage<'c> {
         }
         self.unsettled.revoked(partitions);
         self.ahead.retain(|partition| !partitions.contains(partition));
-        self.retry.take_if(|(partition, _)| partitions.contains(partition));
+        self.waiting.retain(|partition, _| !partitions.contains(partition));
     }
 
     /// Forgets what was not committed; it is read again from the committed offsets.
@@ -423,9 +425,9 @@ impl<'c> SketchStage<'c> {
             }
             CommitFailure::Lost(error) => {
                 ProducerLost { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
-                let keep_going = || self.context.goes_on(Stage::Sketch);
-                self.producer =
-                    TransactionalProducer::connect(&self.context.kafka, STAGE, None, &keep_going)?;
+                let (context, keep_going) = (self.context, || self.context.goes_on(Stage::Sketch));
+                let limit = context.max_record_bytes;
+                self.producer = TransactionalProducer::connect(&context.kafka, STAGE, limit, &keep_going)?;
             }
             failure => {
                 let why = failure.into_error().to_string();

@@ -19,11 +19,12 @@ impl SketchStage<'_> {
     /// whether a registry that was out answers again.
     pub(super) fn survey(&mut self) -> Result<()> {
         let now = Instant::now();
-        if let Some((partition, _)) = self.retry.take_if(|(_, at)| now >= *at)
-            && self.consumer.partitions().contains(&partition)
-        {
-            self.consumer.resume(&[partition])?;
-        }
+        let due: Vec<TopicPartition> =
+            self.waiting.extract_if(.., |_, at| now >= *at).map(|(partition, _)| partition).collect();
+        let owned = self.consumer.partitions();
+        let resume: Vec<TopicPartition> =
+            due.into_iter().filter(|p| owned.contains(p) && !self.ahead.contains(p)).collect();
+        self.consumer.resume(&resume)?;
         self.claim_idle(now);
         if now < self.next_survey {
             return Ok(());
@@ -93,9 +94,8 @@ impl SketchStage<'_> {
             .filter(|position| far(position))
             .map(|position| TopicPartition::new(position.source.0.clone(), position.source.1))
             .collect();
-        let waiting = self.retry.as_ref().map(|(partition, _)| partition);
-        let resume: Vec<TopicPartition> =
-            self.ahead.iter().filter(|p| !ahead.contains(p) && Some(*p) != waiting).cloned().collect();
+        let is_free = |p: &&TopicPartition| !ahead.contains(p) && !self.waiting.contains_key(*p);
+        let resume: Vec<TopicPartition> = self.ahead.iter().filter(is_free).cloned().collect();
         let pause: Vec<TopicPartition> = ahead.iter().filter(|p| !self.ahead.contains(p)).cloned().collect();
         self.consumer.resume(&resume)?;
         self.consumer.pause(&pause)?;

@@ -10,6 +10,8 @@ mod bus_registry;
 mod bus_support;
 mod bus_topics;
 mod bus_transactions;
+mod avro_input;
+mod bad_input;
 mod deployment;
 mod exactly_once;
 mod main_job;

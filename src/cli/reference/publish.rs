@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::engine::SourceState;
 use crate::error::{Error, Result};
 use crate::reference::{Activation, Origin, Profile, ReferenceId, References};
-use crate::service::{ReferenceFeed, Stop};
+use crate::service::ReferenceFeed;
 use crate::words::{Name, Time};
 use clap::Args;
 use std::io::Write;
@@ -187,7 +187,7 @@ impl<'a> Desk<'a> {
     fn open(config: &'a Config, args: &'a ActivationArgs) -> Result<Self> {
         let connection = Connection::new(config)?;
         let table = read(config, &connection)?;
-        let encoding = connection.encodings(config, &Stop::default())?.references;
+        let encoding = connection.encodings(config)?.references;
         let sender = ReferenceSender::new(&connection.kafka, &config.topics.references, encoding)?;
         Ok(Desk { config, args, connection, table, sender })
     }

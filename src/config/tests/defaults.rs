@@ -113,10 +113,11 @@ sensitive = false
 "#;
 
 /// Keys that the contract's text leaves to the defaults.
-const BESIDE_THE_CONTRACT: [&str; 16] = [
+const BESIDE_THE_CONTRACT: [&str; 17] = [
     "schema_registry.url",
     "schema_registry.basic_auth",
     "schema_registry.basic_auth_file",
+    "input.schemas",
     "input.allow",
     "input.fields.id",
     "input.fields.model",

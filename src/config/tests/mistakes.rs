@@ -194,7 +194,7 @@ topics = ["drift-event"]
       help: say `http.allow_anonymous = true`, or listen on 127.0.0.1
     `input.format` is "avro", and there is no schema registry
       --> driftline.toml:7:10
-      help: set `schema_registry.url`
+      help: set `schema_registry.url`; or `input.schemas`, if records name a fingerprint
     `output.events` and `input.topics` are the same topic "drift-events"
       --> driftline.toml:8:10
     `commit.interval` must be longer than nothing

@@ -162,3 +162,25 @@ fn a_file_that_is_missing_or_no_toml_is_told() {
       help: write [[model]], with two brackets
     "#);
 }
+
+#[test]
+fn avro_without_a_registry_is_read_by_the_schemas_of_given_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let event = r#"{"type":"record","name":"Event","fields":[{"name":"model","type":"string"}]}"#;
+    std::fs::write(directory.path().join("event.avsc"), event).unwrap();
+    std::fs::write(directory.path().join("broken.avsc"), "{\"type\":").unwrap();
+    let read = |schemas: &str| {
+        let text = format!("[input]\nformat = \"avro\"\nschemas = [{schemas}]\n");
+        Config::from_toml(&text, directory.path().join("a.toml").to_str().unwrap())
+    };
+    let schemas = read("\"event.avsc\"").unwrap().writer_schemas().unwrap();
+    assert_eq!(schemas.len(), 1);
+
+    let mistakes = read("\"event.avsc\", \"broken.avsc\", \"none.avsc\"").unwrap_err().to_string();
+    let mistakes = mistakes.replace(directory.path().to_str().unwrap(), "[dir]");
+    let broken =
+        "`input.schemas` (item 2) names a file that can't be used: [dir]/broken.avsc: not an Avro schema";
+    assert!(mistakes.starts_with(broken), "{mistakes}");
+    assert!(mistakes.contains("--> [dir]/a.toml:3:27"), "{mistakes}");
+    assert!(mistakes.contains("(item 3) names a file that can't be read: [dir]/none.avsc"), "{mistakes}");
+}
