@@ -10,6 +10,7 @@ mod bus_registry;
 mod bus_support;
 mod bus_topics;
 mod bus_transactions;
+mod commands;
 mod deployment;
 mod main_job;
 #[path = "../support/mod.rs"]

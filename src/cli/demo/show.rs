@@ -139,7 +139,7 @@ fn cells(row: &Row, judged: Time) -> Vec<Cell> {
     let versions: Vec<&str> = row.versions.iter().map(|version| &**version).collect();
     let versions = if versions.is_empty() { "all".to_owned() } else { versions.join(", ") };
     let mut cells = vec![
-        Cell::new(format!("{} of {}", row.kind.replace('_', " "), row.feature)),
+        Cell::new(format!("{}: {}", row.feature, row.kind.replace('_', " "))),
         Cell::new(versions),
         Cell::new(clock(row.at)),
     ];
