@@ -12,8 +12,12 @@ const GREEN: &str = "32";
 const YELLOW: &str = "33";
 const BOLD_MAGENTA: &str = "1;35";
 
-/// Writes a drift event: when it was decided, what happened, how bad, and why.
-pub(super) fn event(out: &mut (impl Write + ?Sized), event: &DriftEvent) -> Result<(), Stop> {
+/// Writes a drift event: when it was decided (as `at` shows it), what happened, how bad, and why.
+pub(super) fn event(
+    out: &mut (impl Write + ?Sized),
+    at: impl Fn(Time) -> String,
+    event: &DriftEvent,
+) -> Result<(), Stop> {
     let colour = match (event.transition, event.severity) {
         (Transition::Resolved, _) => GREEN,
         (_, Severity::Critical) => BOLD_RED,
@@ -21,18 +25,22 @@ pub(super) fn event(out: &mut (impl Write + ?Sized), event: &DriftEvent) -> Resu
         (_, Severity::Warning | Severity::Ok) => YELLOW,
     };
     let what = event.transition.as_str();
-    line(out, event.decided_at, what, &event.severity.to_string(), colour, &event.explanation)
+    line(out, &at(event.decided_at), what, &event.severity.to_string(), colour, &event.explanation)
 }
 
 /// Writes a retraining trigger likewise.
-pub(super) fn trigger(out: &mut (impl Write + ?Sized), trigger: &RetrainingTrigger) -> Result<(), Stop> {
+pub(super) fn trigger(
+    out: &mut (impl Write + ?Sized),
+    at: impl Fn(Time) -> String,
+    trigger: &RetrainingTrigger,
+) -> Result<(), Stop> {
     let severity = trigger.severity.to_string();
-    line(out, trigger.decided_at, "retrain", &severity, BOLD_MAGENTA, &trigger.explanation)
+    line(out, &at(trigger.decided_at), "retrain", &severity, BOLD_MAGENTA, &trigger.explanation)
 }
 
 fn line(
     out: &mut (impl Write + ?Sized),
-    at: Time,
+    at: &str,
     what: &str,
     severity: &str,
     colour: &str,

@@ -37,6 +37,7 @@ use std::process::ExitCode;
     arg_required_else_help = true,
     disable_help_subcommand = true,
     after_help = "Examples:\n  \
+        driftline demo\n  \
         driftline reference build train.csv --output reference.json\n  \
         driftline check --reference train.csv --current today.csv\n  \
         driftline replay history.csv --time ts --reference train.csv --window 24h --slide 1h\n\n\

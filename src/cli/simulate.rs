@@ -1,10 +1,17 @@
-//! `simulate`: a seeded stream of scored payments with scheduled drifts, as JSON lines.
+//! `simulate`: a seeded stream of scored payments with scheduled drifts, as JSON lines or to a topic.
 
-use super::output::write_to;
+use super::assembly::Connection;
+use super::feed::Feed;
+use super::output::{count, stdout, write_to};
+use super::reference::now;
+use super::run::watch_signals;
 use super::{Outcome, Ran, Stop};
+use crate::bus::{Isolation, OffsetReader, Publisher};
+use crate::config::{Config, Format as InputFormat};
 use crate::error::{Error, Result};
 use crate::event::Value;
 use crate::files::Format;
+use crate::service;
 use crate::simulate::{Change, Drift, PREDICTION, Scenario, SimulatedEvent, Simulator};
 use crate::words::{Time, parse_duration_ms};
 use clap::Args;
@@ -22,9 +29,10 @@ const DRIFT_KINDS: &str = "kinds: mean_shift (standard deviations), scale (facto
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     driftline simulate --events 100000 --output events.jsonl --reference reference.csv\n  \
-    driftline simulate --for 12h --seed 7 --drift amount:mean_shift:4h:0.3 --drift income:missing:6h\n\n\
+    driftline simulate --for 12h --seed 7 --drift amount:mean_shift:4h:0.3 --drift income:missing:6h\n  \
+    driftline simulate --config driftline.toml --publish --for 24h --speed 1440\n\n\
     Without --drift a drift of every kind sets in, the first after four hours, the others two hours apart. \
-    The same options and seed give the same bytes.")]
+    The same options and seed give the same bytes, published ones too where --start is given.")]
 pub(super) struct SimulateArgs {
     /// Another seed is another stream
     #[arg(long, value_name = "N", default_value = "1")]
@@ -38,7 +46,8 @@ pub(super) struct SimulateArgs {
     /// Events in a second of event time
     #[arg(long, value_name = "N", default_value = "20")]
     rate: f64,
-    /// The time of the first event
+    /// The time of the first event; by default such that a published stream ends now, and 2026-03-02
+    /// for others
     #[arg(long, value_name = "TIME", value_parser = time)]
     start: Option<Time>,
     /// A drift instead of the default schedule (repeated), or `none`
@@ -47,6 +56,15 @@ pub(super) struct SimulateArgs {
     /// Where the events go; `-` is standard output
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     output: PathBuf,
+    /// Publish the events to the first input topic of --config instead
+    #[arg(long, requires = "config", conflicts_with = "output")]
+    publish: bool,
+    /// The configuration that names brokers and topic
+    #[arg(long, value_name = "FILE", requires = "publish")]
+    config: Option<PathBuf>,
+    /// Publish at so many times the clock, instead of as fast as the brokers take it
+    #[arg(long, value_name = "N", requires = "publish", value_parser = speed)]
+    speed: Option<f64>,
     /// Also write rows without drift, to build a reference of: .csv or .jsonl
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
@@ -67,6 +85,9 @@ pub(super) fn run(args: &SimulateArgs) -> Ran {
         write_reference(path, &simulator, args.reference_rows)?;
     }
     let limit = args.events.map_or(usize::MAX, |events| usize::try_from(events).unwrap_or(usize::MAX));
+    if let Some(config) = &args.config {
+        return publish(config, args.speed, simulator, limit);
+    }
     write_to(&args.output, |out| {
         for event in simulator.take(limit) {
             out.write_all(&event.to_json())?;
@@ -85,11 +106,47 @@ fn scenario(args: &SimulateArgs) -> Scenario {
     });
     Scenario {
         rate: args.rate,
-        start: args.start.unwrap_or(demo.start),
+        start: args.start.unwrap_or_else(|| if args.publish { ending_now(args) } else { demo.start }),
         duration_ms: args.events.is_none().then_some(args.length),
         drifts: if args.drifts.is_empty() { demo.drifts.clone() } else { chosen.collect() },
         ..demo
     }
+}
+
+/// When a stream starts that ends when it is published whole: no event is then ahead of the clock.
+fn ending_now(args: &SimulateArgs) -> Time {
+    let length_ms = args.events.map_or(args.length as f64, |events| events as f64 * 1000.0 / args.rate);
+    let takes_ms = args.speed.map_or(0.0, |speed| length_ms / speed);
+    let second = Time::from_ms(now().ms() / 1000 * 1000);
+    second.plus_ms((takes_ms - length_ms) as i64)
+}
+
+/// Publishes the stream, until it ends or a signal comes.
+fn publish(config: &Path, speed: Option<f64>, simulator: Simulator, limit: usize) -> Ran {
+    let config = Config::load(config).map_err(Error::from)?;
+    if config.input.format != InputFormat::Json {
+        return Err(Error::config("simulated events are JSON, and `input.format` is not").into());
+    }
+    let connection = Connection::new(&config)?;
+    let [topic, ..] = &*config.input.topics else {
+        return Err(Error::config("`input.topics` names no topic to publish to").into());
+    };
+    // A producer would wait long for a topic that is not there.
+    let offsets = OffsetReader::new(&connection.kafka, Isolation::Uncommitted)?;
+    if offsets.partition_count(topic)?.is_none() {
+        let hint = "`driftline topics create --inputs N` makes it";
+        return Err(Error::bus("there is no such topic").at(topic).hint(hint).into());
+    }
+    let stop = service::Stop::default();
+    watch_signals(stop.clone())?;
+    let start = simulator.scenario().start;
+    let publisher = Publisher::new(&connection.kafka)?;
+    let feed = Feed { publisher: &publisher, topic, speed, stop: &stop };
+    let sent = feed.send(start, simulator.take(limit), |_| true)?;
+    let mut out = stdout();
+    writeln!(out, "{} published to {topic}, from event time {start} on", count(sent, "event"))?;
+    out.flush()?;
+    Ok(Outcome::Fine)
 }
 
 /// Writes rows without drift: the features and the prediction, flat.
@@ -143,6 +200,11 @@ fn json_row(row: &SimulatedEvent) -> Map<String, Json> {
 
 fn time(text: &str) -> Result<Time, String> {
     Time::parse(text).ok_or_else(|| "write a time such as 2026-03-02T00:00:00Z".into())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| speed.is_finite() && *speed > 0.0);
+    speed.ok_or_else(|| "write a number above 0, such as 60 for a minute in a second".into())
 }
 
 /// Reads `FEATURE:KIND:START[:SIZE]`.

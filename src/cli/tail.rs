@@ -78,13 +78,13 @@ pub(super) fn run(args: &TailArgs) -> Ran {
         shown.any = false;
         for event in events.as_mut().map(Following::next).transpose()?.unwrap_or_default() {
             shown.show(args, &event.model, |out| match args.format {
-                OutputFormat::Table => lines::event(out, &event),
+                OutputFormat::Table => lines::event(out, |time| time.to_string(), &event),
                 OutputFormat::Json => json_line(out, &event),
             })?;
         }
         for trigger in triggers.as_mut().map(Following::next).transpose()?.unwrap_or_default() {
             shown.show(args, &trigger.model, |out| match args.format {
-                OutputFormat::Table => lines::trigger(out, &trigger),
+                OutputFormat::Table => lines::trigger(out, |time| time.to_string(), &trigger),
                 OutputFormat::Json => json_line(out, &trigger),
             })?;
         }

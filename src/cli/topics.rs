@@ -5,7 +5,7 @@ use super::output::stdout;
 use super::{Outcome, Ran};
 use crate::bus::{TopicAdmin, TopicSpec};
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use clap::{Args, Subcommand};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -44,12 +44,7 @@ fn create(args: &CreateArgs) -> Ran {
     let config = Config::load(&args.config).map_err(Error::from)?;
     let mut specs = config.topic_specs(args.dev);
     if let Some(partitions) = args.inputs {
-        specs.extend(config.input.topics.iter().map(|name| TopicSpec {
-            name: name.clone(),
-            partitions: Some(partitions),
-            replication: args.dev.then_some(1),
-            config: BTreeMap::new(),
-        }));
+        specs.extend(inputs(&config, Some(partitions), args.dev.then_some(1)));
     }
     let admin = TopicAdmin::new(&Connection::new(&config)?.kafka)?;
     let made = admin.create(&specs)?;
@@ -59,10 +54,25 @@ fn create(args: &CreateArgs) -> Ran {
         writeln!(out, "{what}  {}", spec.name)?;
     }
     out.flush()?;
-    let findings = admin.validate(&specs)?;
+    check(&admin, &specs)?;
+    Ok(Outcome::Fine)
+}
+
+/// Checks that the topics on the brokers are as they should be; all that is wrong is one error.
+pub(super) fn check(admin: &TopicAdmin, specs: &[TopicSpec]) -> Result<()> {
+    let findings = admin.validate(specs)?;
     if findings.is_empty() {
-        return Ok(Outcome::Fine);
+        return Ok(());
     }
     let wrong: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    Err(Error::config(wrong.join("\n")).hint("mend these topics, or name others in the configuration").into())
+    Err(Error::config(wrong.join("\n")).hint(
+        "`driftline topics create` makes those that are missing; mend the others, or name others in the configuration",
+    ))
+}
+
+/// The input topics, of which nothing is asked but that they are there; made with `partitions`.
+pub(super) fn inputs(config: &Config, partitions: Option<i32>, replication: Option<i32>) -> Vec<TopicSpec> {
+    let spec =
+        |name: &String| TopicSpec { name: name.clone(), partitions, replication, config: BTreeMap::new() };
+    config.input.topics.iter().map(spec).collect()
 }

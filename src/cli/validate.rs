@@ -1,8 +1,12 @@
-//! `validate`: everything that is wrong with a configuration, without a broker.
+//! `validate`: everything that is wrong with a configuration, and with the topics on its brokers where
+//! that is asked for.
 
+use super::assembly::Connection;
 use super::columns::ColumnArgs;
 use super::output::{OutputFormat, count, json_pretty, stdout, table, write_table};
+use super::topics::{check, inputs};
 use super::{Outcome, Ran, Stop, profiles};
+use crate::bus::TopicAdmin;
 use crate::config::Config;
 use crate::error::Error;
 use crate::policy::{Mode, ModelSettings, ReferenceSource};
@@ -14,11 +18,19 @@ use std::path::PathBuf;
 
 /// Check a configuration and the reference files it names; shows its models and topics
 #[derive(Args)]
-#[command(after_help = "Example:\n  driftline validate --config driftline.toml")]
+#[command(after_help = "Examples:\n  \
+    driftline validate --config driftline.toml\n  \
+    driftline validate --config driftline.toml --connect")]
 pub(super) struct ValidateArgs {
     /// The configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Ask the brokers too whether all topics are there and as they should be
+    #[arg(long)]
+    connect: bool,
+    /// With --connect: one replica is right, as for development on a single broker
+    #[arg(long, requires = "connect")]
+    dev: bool,
     /// How the result is written
     #[arg(long, value_enum, default_value = "table")]
     format: OutputFormat,
@@ -64,6 +76,11 @@ pub(super) fn run(args: &ValidateArgs) -> Ran {
             let all: Vec<String> = mistakes.iter().map(|error| format!("{error:#}")).collect();
             return Err(Error::new(mistakes[0].kind(), all.join("\n")).into());
         }
+    }
+    if args.connect {
+        let mut specs = config.topic_specs(args.dev);
+        specs.extend(inputs(&config, None, None));
+        check(&TopicAdmin::new(&Connection::new(&config)?.kafka)?, &specs)?;
     }
     let mut out = stdout();
     match args.format {

@@ -3,6 +3,7 @@
 //! It uses nothing of driftline's library, so that it can't share its mistakes.
 
 mod check;
+mod demo;
 mod general;
 mod reference;
 mod replay;

@@ -12,6 +12,7 @@ mod bus_topics;
 mod bus_transactions;
 mod avro_input;
 mod bad_input;
+mod commands;
 mod deployment;
 mod exactly_once;
 mod main_job;

@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long to wait where nothing came.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Watch a simulated model drift, without Kafka: a broker in this process, both stages, known drifts
+/// See it at work without Kafka: a simulated model that drifts, on a broker in this process
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     driftline demo\n  \
@@ -103,7 +103,7 @@ pub(super) fn run(args: &DemoArgs) -> Ran {
         ran => ran?,
     }
     let judged = Time::from_ms(demo.judged.load(Ordering::Relaxed));
-    show.result(args.seed, &score, judged)?;
+    show.result(args.seed, &score, judged, judged >= demo.last_end())?;
     Ok(Outcome::Fine)
 }
 

@@ -69,14 +69,14 @@ impl<'a> Show<'a> {
 
     pub fn event(&self, event: &DriftEvent) -> Result<(), Stop> {
         self.print(|out| match self.format {
-            OutputFormat::Table => lines::event(out, event),
+            OutputFormat::Table => lines::event(out, clock, event),
             OutputFormat::Json => json_line(out, event),
         })
     }
 
     pub fn trigger(&self, trigger: &RetrainingTrigger) -> Result<(), Stop> {
         self.print(|out| match self.format {
-            OutputFormat::Table => lines::trigger(out, trigger),
+            OutputFormat::Table => lines::trigger(out, clock, trigger),
             OutputFormat::Json => json_line(out, trigger),
         })
     }
@@ -89,8 +89,9 @@ impl<'a> Show<'a> {
         }
     }
 
-    /// What was injected, what found it, and what was raised without cause.
-    pub fn result(&mut self, seed: u64, score: &Score, judged: Time) -> Result<(), Stop> {
+    /// What was injected, what found it, and what was raised without cause; `is_whole` is false where
+    /// the user stopped it early.
+    pub fn result(&mut self, seed: u64, score: &Score, judged: Time, is_whole: bool) -> Result<(), Stop> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -107,18 +108,19 @@ impl<'a> Show<'a> {
         }
         let mut shown = table(&["injected drift", "versions", "at", "detected", "by", "delay"]);
         for row in &score.injected {
-            shown.add_row(cells(row, judged));
+            shown.add_row(cells(row, is_whole));
         }
         self.print(|out| {
             writeln!(out)?;
             write_table(out, &shown)?;
-            let reached = score.injected.iter().filter(|row| row.at < judged).count();
-            writeln!(out, "\n{} of {} found.", score.found(), count(reached as u64, "injected drift"))?;
+            let drifts = count(score.injected.len() as u64, "injected drift");
+            let early = if is_whole { String::new() } else { format!("Stopped at {}: ", clock(judged)) };
+            writeln!(out, "\n{early}{} of {drifts} found.", score.found())?;
             if score.unexpected.is_empty() {
                 return Ok(writeln!(out, "Nothing was raised without cause.")?);
             }
             writeln!(out, "Raised without cause:")?;
-            score.unexpected.iter().try_for_each(|event| lines::event(out, event))
+            score.unexpected.iter().try_for_each(|event| lines::event(out, clock, event))
         })
     }
 
@@ -135,11 +137,11 @@ impl<'a> Show<'a> {
     }
 }
 
-fn cells(row: &Row, judged: Time) -> Vec<Cell> {
+fn cells(row: &Row, is_whole: bool) -> Vec<Cell> {
     let versions: Vec<&str> = row.versions.iter().map(|version| &**version).collect();
     let versions = if versions.is_empty() { "all".to_owned() } else { versions.join(", ") };
     let mut cells = vec![
-        Cell::new(format!("{} of {}", row.kind.replace('_', " "), row.feature)),
+        Cell::new(format!("{}: {}", row.feature, row.kind.replace('_', " "))),
         Cell::new(versions),
         Cell::new(clock(row.at)),
     ];
@@ -155,8 +157,8 @@ fn cells(row: &Row, judged: Time) -> Vec<Cell> {
                 Cell::new(format!("{} min", number(delay_seconds / 60.0))),
             ]
         }
-        None if row.at < judged => [Cell::new("missed").fg(Color::Red), Cell::new("–"), Cell::new("–")],
-        None => [Cell::new("not reached"), Cell::new("–"), Cell::new("–")],
+        None if is_whole => [Cell::new("missed").fg(Color::Red), Cell::new("–"), Cell::new("–")],
+        None => [Cell::new("not yet"), Cell::new("–"), Cell::new("–")],
     });
     cells
 }

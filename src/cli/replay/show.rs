@@ -34,8 +34,8 @@ pub(super) fn json(out: &mut impl Write, output: &Output) -> Result<(), Stop> {
 /// Writes events and triggers as lines for people; reports are left out.
 pub(super) fn text(out: &mut impl Write, output: &Output) -> Result<(), Stop> {
     match output {
-        Output::Event(event) => lines::event(out, event),
-        Output::Trigger(trigger) => lines::trigger(out, trigger),
+        Output::Event(event) => lines::event(out, |time| time.to_string(), event),
+        Output::Trigger(trigger) => lines::trigger(out, |time| time.to_string(), trigger),
         _ => Ok(()),
     }
 }

@@ -1,0 +1,38 @@
+//! `demo`: it needs nothing but itself, ends by itself, and finds what it injects.
+
+use super::Place;
+use std::time::{Duration, Instant};
+
+#[test]
+fn the_demo_finds_all_that_it_injects_and_nothing_else_and_ends_by_itself() {
+    let started = Instant::now();
+    let ran = Place::new().run("demo --for 20s --format json");
+    let took = started.elapsed();
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    assert!(took > Duration::from_secs(20) && took < Duration::from_secs(60), "{took:?}");
+
+    let lines = ran.lines();
+    let (summary, records) = lines.split_last().expect("there is a summary");
+    assert_eq!(summary["type"], "demo_summary");
+    let injected = summary["injected"].as_array().expect("a list");
+    assert!(injected.len() >= 5);
+    for drift in injected {
+        assert!(drift["detected_at"].is_string(), "missed: {drift}");
+        let delay = drift["delay_seconds"].as_f64().expect("a number");
+        assert!((0.0..=2.0 * 3600.0).contains(&delay), "{drift}");
+    }
+    assert_eq!(summary["unexpected"], serde_json::json!([]));
+
+    let count = |kind: &str| records.iter().filter(|record| record["type"] == kind).count();
+    assert_eq!(count("drift_event") + count("retraining_trigger"), records.len());
+    assert!(count("drift_event") >= injected.len() && count("retraining_trigger") >= 1);
+    let ids: std::collections::BTreeSet<_> = records.iter().map(|record| record["id"].to_string()).collect();
+    assert_eq!(ids.len(), records.len(), "each came once");
+}
+
+#[test]
+fn a_day_that_is_too_short_is_refused() {
+    let ran = Place::new().run("demo --for 1s");
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("5s to 24h"), "{}", ran.stderr);
+}
