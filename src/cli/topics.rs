@@ -52,6 +52,7 @@ fn create(args: &CreateArgs) -> Ran {
         }));
     }
     let admin = TopicAdmin::new(&Connection::new(&config)?.kafka)?;
+    admin.reach()?;
     let made = admin.create(&specs)?;
     let mut out = stdout();
     for spec in &specs {

@@ -1,6 +1,6 @@
 //! `reference publish | activate | rollback | list`: what the references topic says.
 
-use crate::bus::{Isolation, OffsetReader, Outgoing, Publisher, TopicPartition, committed_by};
+use crate::bus::{Isolation, OffsetReader, Outgoing, Publisher, TopicAdmin, TopicPartition, committed_by};
 use crate::cli::assembly::Connection;
 use crate::cli::columns::ColumnArgs;
 use crate::cli::output::{OutputFormat, json_pretty, stdout, table, write_table};
@@ -169,6 +169,7 @@ pub(super) fn list(args: &ListArgs) -> Ran {
 fn read(config: &Config, connection: &Connection) -> Result<References> {
     let settings =
         config.reference_settings(|path| profiles::load(path, None, &ColumnArgs::default(), None))?;
+    TopicAdmin::new(&connection.kafka)?.reach()?;
     let deadline = Instant::now() + READ;
     let keep_going = || Instant::now() < deadline;
     let feed =
