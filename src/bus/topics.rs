@@ -123,6 +123,7 @@ impl fmt::Display for TopicFinding {
 /// A client of the cluster's administration.
 pub struct TopicAdmin {
     client: AdminClient<Quiet>,
+    brokers: String,
 }
 
 impl TopicAdmin {
@@ -132,7 +133,8 @@ impl TopicAdmin {
     /// The settings do not make a client.
     pub fn new(settings: &KafkaSettings) -> Result<Self> {
         let client = settings.admin().create_with_context(Quiet);
-        Ok(TopicAdmin { client: client.map_err(|error| fault::kafka("cannot make a Kafka client", &error))? })
+        let client = client.map_err(|error| fault::kafka("cannot make a Kafka client", &error))?;
+        Ok(TopicAdmin { client, brokers: settings.brokers().to_owned() })
     }
 
     /// Whether a broker answers, found out in a few seconds.
@@ -141,7 +143,26 @@ impl TopicAdmin {
     /// None does (retriable), or it lets us not in.
     pub fn reach(&self) -> Result<()> {
         let answer = self.client.inner().fetch_metadata(None, REACH);
-        answer.map(drop).map_err(|error| fault::kafka("no Kafka broker answers", &error))
+        answer.map(drop).map_err(|error| fault::kafka("no Kafka broker answers", &error).at(&self.brokers))
+    }
+
+    /// Those of `names` that exist and that this user may see, with the number of their partitions.
+    ///
+    /// # Errors
+    /// The brokers do not answer, or a partition has no leader now (retriable).
+    pub fn partitions(&self, names: &[&str]) -> Result<BTreeMap<String, i32>> {
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(None, REQUEST)
+            .map_err(|error| fault::kafka("cannot list topics", &error))?;
+        let ready = self.layouts(names)?;
+        for topic in metadata.topics().iter().filter(|topic| names.contains(&topic.name())) {
+            if !ready.contains_key(topic.name()) {
+                return Err(Error::bus("the topic has no leader now").at(topic.name()).retriable());
+            }
+        }
+        Ok(ready.into_iter().map(|(name, state)| (name, state.partitions)).collect())
     }
 
     /// Those of `names` that exist, as they are.

@@ -47,6 +47,7 @@ fn create(args: &CreateArgs) -> Ran {
         specs.extend(inputs(&config, Some(partitions), args.dev.then_some(1)));
     }
     let admin = TopicAdmin::new(&Connection::new(&config)?.kafka)?;
+    admin.reach()?;
     let made = admin.create(&specs)?;
     let mut out = stdout();
     for spec in &specs {

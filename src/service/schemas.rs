@@ -123,7 +123,7 @@ impl SchemaSource for RegistrySchemas {
     }
 
     fn by_fingerprint(&self, fingerprint: u64) -> Result<Arc<WriterSchema>, SchemaError> {
-        let known = self.known.iter().find(|schema| schema.fingerprint() == fingerprint);
+        let known = self.known.iter().find(|schema| schema.is_named_by(fingerprint));
         known.cloned().ok_or(SchemaError::Unknown)
     }
 }

@@ -35,7 +35,7 @@ pub struct Deployment {
     pub dir: TempDir,
     partitions: i32,
     /// What is put into the configuration beside names: `[window]`, `[policy]`, `[[model]]` …
-    settings: String,
+    pub settings: String,
 }
 
 impl Deployment {

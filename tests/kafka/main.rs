@@ -2,6 +2,8 @@
 //! (`SCHEMA_REGISTRY`); `make test` starts both. Every test makes its own topics and groups, so
 //! that all run at once on one broker.
 
+mod avro_input;
+mod bad_input;
 mod bus_consumer;
 mod bus_embedded;
 mod bus_log;
@@ -10,8 +12,6 @@ mod bus_registry;
 mod bus_support;
 mod bus_topics;
 mod bus_transactions;
-mod avro_input;
-mod bad_input;
 mod commands;
 mod deployment;
 mod exactly_once;

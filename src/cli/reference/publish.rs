@@ -1,7 +1,7 @@
 //! `reference publish | activate | rollback | list`: what the references topic says.
 
 use super::send::{ReferenceSender, now};
-use crate::bus::{Isolation, OffsetReader, TopicPartition, committed_by};
+use crate::bus::{Isolation, OffsetReader, TopicAdmin, TopicPartition, committed_by};
 use crate::cli::assembly::Connection;
 use crate::cli::columns::ColumnArgs;
 use crate::cli::output::{OutputFormat, json_pretty, stdout, table, write_table};
@@ -167,6 +167,7 @@ pub(super) fn list(args: &ListArgs) -> Ran {
 fn read(config: &Config, connection: &Connection) -> Result<References> {
     let settings =
         config.reference_settings(|path| profiles::load(path, None, &ColumnArgs::default(), None))?;
+    TopicAdmin::new(&connection.kafka)?.reach()?;
     let deadline = Instant::now() + READ;
     let keep_going = || Instant::now() < deadline;
     let feed =

@@ -181,6 +181,6 @@ fn avro_without_a_registry_is_read_by_the_schemas_of_given_files() {
     let broken =
         "`input.schemas` (item 2) names a file that can't be used: [dir]/broken.avsc: not an Avro schema";
     assert!(mistakes.starts_with(broken), "{mistakes}");
-    assert!(mistakes.contains("--> [dir]/a.toml:3:27"), "{mistakes}");
+    assert!(mistakes.contains("--> [dir]/a.toml:3:26"), "{mistakes}");
     assert!(mistakes.contains("(item 3) names a file that can't be read: [dir]/none.avsc"), "{mistakes}");
 }

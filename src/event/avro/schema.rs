@@ -14,6 +14,9 @@ pub struct WriterSchema {
     pub(crate) shapes: Vec<Shape>,
     pub(crate) root: usize,
     fingerprint: u64,
+    /// That of a form that writes `{"type":"long"}` for a logical type where the specification wants
+    /// `"long"`; Avro's Rust library names schemas by it.
+    verbose_fingerprint: u64,
 }
 
 /// What the bytes of a value are. Numbers point into [`WriterSchema::shapes`].
@@ -67,19 +70,28 @@ impl WriterSchema {
         let unreadable = |error| Error::input(format!("not an Avro schema: {error}"));
         let (schema, others) = Schema::parse_str_with_list(text, references).map_err(unreadable)?;
         let whole = schema.independent_canonical_form(&others).map_err(unreadable)?;
-        let fingerprint = Schema::parse_str(&whole).map_err(unreadable)?.fingerprint::<Rabin>();
-        let fingerprint = fingerprint.bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let print = |schema: &Schema| {
+            let print = schema.fingerprint::<Rabin>();
+            print.bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        };
+        let fingerprint = print(&Schema::parse_str(&whole).map_err(unreadable)?);
+        let verbose_fingerprint = print(&schema);
         let mut compiler = Compiler { shapes: Vec::new(), named: HashMap::new(), others: &others };
         let root = compiler.compile(&schema, None)?;
         let mut shapes = compiler.shapes;
         mark_without_bytes(&mut shapes);
-        Ok(WriterSchema { shapes, root, fingerprint })
+        Ok(WriterSchema { shapes, root, fingerprint, verbose_fingerprint })
     }
 
     /// The CRC-64-AVRO fingerprint of the schema's canonical form, by which single-object encoding
     /// names it.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// Whether a record that names `fingerprint` was written with this schema.
+    pub fn is_named_by(&self, fingerprint: u64) -> bool {
+        [self.fingerprint, self.verbose_fingerprint].contains(&fingerprint)
     }
 
     /// Whether values of a shape take no bytes, so that any number of them stands in no space.

@@ -124,6 +124,20 @@ fn the_schema_is_named_by_a_prefix_a_header_or_a_fingerprint() {
 }
 
 #[test]
+fn a_schema_with_a_logical_type_is_known_by_both_fingerprints_in_use() {
+    let text = r#"{"type":"record","name":"E","fields":[{"name":"t","type":{"type":"long","logicalType":"timestamp-millis"}}]}"#;
+    let schema = WriterSchema::parse(text).unwrap();
+    let plain =
+        WriterSchema::parse(r#"{"type":"record","name":"E","fields":[{"name":"t","type":"long"}]}"#).unwrap();
+    assert_eq!(schema.fingerprint(), plain.fingerprint(), "the specification strips logical types");
+    let of_library = Schema::parse_str(text).unwrap().fingerprint::<apache_avro::rabin::Rabin>();
+    let of_library = u64::from_le_bytes(of_library.bytes.try_into().unwrap());
+    assert_ne!(of_library, schema.fingerprint());
+    assert!(schema.is_named_by(of_library) && schema.is_named_by(plain.fingerprint()));
+    assert!(!schema.is_named_by(1));
+}
+
+#[test]
 fn a_fingerprint_is_that_of_the_canonical_form() {
     let schema = r#"{"type":"record","name":"test","doc":"left out",
         "fields":[{"name":"a","type":"long","default":42},{"name":"b","type":"string"}]}"#;
