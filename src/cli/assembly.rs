@@ -97,28 +97,21 @@ impl Service {
         for stage in stages {
             context.health.beat(*stage);
             let context = context.clone();
-            let body: Box<dyn FnOnce(&StageContext) -> Result<()> + Send> = match stage {
+            let thread = std::thread::Builder::new().name(stage.to_string());
+            let spawned = match stage {
                 Stage::Sketch => {
                     let decoder = self.config.decoder(Some(context.schemas.clone()))?;
                     let mut settings = self.config.sketch_settings(decoder);
-                    if context.is_embedded {
-                        settings.idle_timeout = None;
-                    }
-                    Box::new(move |context| run_sketch(context, settings))
+                    // The embedded broker has no clock that an idle claim could lapse by.
+                    settings.idle_timeout = settings.idle_timeout.filter(|_| !context.is_embedded);
+                    thread.spawn(move || stopping_all(&context, || run_sketch(&context, settings)))
                 }
                 Stage::Evaluate => {
                     let settings = self.config.evaluate_settings();
-                    Box::new(move |context| run_evaluate(context, settings))
+                    thread.spawn(move || stopping_all(&context, || run_evaluate(&context, settings)))
                 }
             };
-            let run = move || {
-                let outcome = body(&context);
-                context.stop.request();
-                // Whatever is broken because all is coming down was not what brought it down.
-                outcome
-            };
-            let thread = std::thread::Builder::new().name(stage.to_string()).spawn(run);
-            threads.push(thread.map_err(|error| Error::file(format!("cannot start a thread: {error}")))?);
+            threads.push(spawned.map_err(|error| Error::file(format!("cannot start a thread: {error}")))?);
         }
         Ok(threads)
     }
@@ -155,6 +148,13 @@ impl Service {
             }
         }
     }
+}
+
+/// Runs a stage; when it ends, for whatever reason, the others are asked to end too.
+fn stopping_all(context: &StageContext, stage: impl FnOnce() -> Result<()>) -> Result<()> {
+    let outcome = stage();
+    context.stop.request();
+    outcome
 }
 
 /// Waits for the stages to end; the first failure that is not the stop itself counts.
