@@ -46,8 +46,8 @@ fn rows() -> Vec<Row> {
         Row {
             time_ms: start + (n * 100_000 / ROWS_OF_A_WINDOW) as i64,
             amount: (n * 37 % 1000) as f64 + if shifted { 600.0 } else { 0.0 },
-            country: (n % 10 != 0).then_some(country),
-            newer: n % 3 == 0,
+            country: (!n.is_multiple_of(10)).then_some(country),
+            newer: n.is_multiple_of(3),
         }
     };
     (0..WINDOWS * ROWS_OF_A_WINDOW).chain([2 * WINDOWS * ROWS_OF_A_WINDOW]).map(row).collect()

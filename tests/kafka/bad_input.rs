@@ -195,7 +195,7 @@ fn every_kind_of_bad_record_is_in_the_dead_letters_once_and_the_good_rows_are_al
         (largest.clone(), "undecodable"),
     ];
     // Odd, and good: counted in the window of its time.
-    let counted_all_the_same = vec![
+    let counted_all_the_same = [
         literal(150, "1e400"),
         literal(150, "-1e400"),
         literal(150, &deep(100_000)),
