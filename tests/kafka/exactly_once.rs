@@ -390,7 +390,7 @@ fn an_instance_waits_for_brokers_that_are_absent_at_its_start() {
         instance.get("/healthz").is_some_and(|(status, _)| status == 200)
     });
     wait_until(Duration::from_secs(10), "it says what it waits for", || {
-        instance.log().contains("references cannot be read yet")
+        instance.log().contains("trying again")
     });
     assert_eq!(instance.get("/readyz").map(|(status, _)| status), Some(503));
     trickle(&deployment, &events, Duration::from_secs(1));
