@@ -97,16 +97,28 @@ pub fn difference(one: &Decided, other: &Decided) -> Option<String> {
 pub fn without_names(decided: &Decided) -> Vec<Value> {
     let stripped = |record: &Value| {
         let mut record = record.clone();
-        if let Some(fields) = record.as_object_mut() {
-            for field in ["id", "application_id", "incident", "config_id", "reasons"] {
-                fields.remove(field);
-            }
-        }
+        strip_names(&mut record);
         (named(&record), record.to_string(), record)
     };
     let mut records: Vec<(String, String, Value)> = decided.records.values().map(stripped).collect();
     records.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
     records.into_iter().map(|(_, _, record)| record).collect()
+}
+
+/// Takes out what holds the name of the application, or is hashed from it, and nothing else.
+fn strip_names(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(strip_names),
+        Value::Object(fields) => {
+            for field in
+                ["id", "application_id", "config_id", "incident_id", "event_id", "parent_id", "supersedes"]
+            {
+                fields.remove(field);
+            }
+            fields.values_mut().for_each(strip_names);
+        }
+        _ => {}
+    }
 }
 
 /// The first difference between what two deployments said.

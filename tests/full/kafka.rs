@@ -142,7 +142,7 @@ impl Case<'_> {
             deployment.produce(&events);
         }
         wait_for_reports(&deployment, windows.len());
-        let unrouted = unrouted(&running);
+        let unrouted = settled_unrouted(&running, self.strays as u64);
         let mut failures = Vec::new();
         for instance in &mut running {
             if !instance.stop().success() {
@@ -196,6 +196,19 @@ fn wait_for_reports(deployment: &Deployment, wanted: usize) {
         let news = end != std::mem::replace(&mut seen, end);
         news && end >= wanted as i64 && deployment.output("reports").len() >= wanted
     });
+}
+
+/// As [`unrouted`], but where there should be such rows it gives the instances time to say so: they look
+/// every few seconds.
+fn settled_unrouted(instances: &[Driftline], wanted: u64) -> u64 {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let rows = unrouted(instances);
+        if rows >= wanted || Instant::now() > until {
+            return rows;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// Rows that no model has, by the instances' own word: the most that any says of a partition.
