@@ -74,7 +74,8 @@ impl Config {
             }
         }
         let lead = duration(self.references.lead_ms);
-        Ok(ReferenceSettings { topic: self.topics.references.clone(), lead, files })
+        let (topic, max_features) = (self.topics.references.clone(), self.limits.features);
+        Ok(ReferenceSettings { topic, lead, files, max_features })
     }
 
     /// Whether events and triggers are written as Avro.

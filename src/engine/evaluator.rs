@@ -8,7 +8,7 @@
 use super::Output;
 use super::delta::{Delta, Progress};
 use super::judging::{judge_model, open_incidents, retire_version};
-use super::model::{Held, ModelState, OpenPane, SegmentState, VersionState};
+use super::model::{ModelState, SegmentState, VersionState};
 use super::state::{Layout, StateChange, StateKey};
 use crate::policy::ModelSettings;
 use crate::policy::record::{Category, ResolveReason};
@@ -57,7 +57,7 @@ pub struct Evaluator {
     pub(super) models: BTreeMap<Name, ModelState>,
     pub(super) next_offset: i64,
     pub(super) changed: Changed,
-    outputs: Vec<Output>,
+    pub(super) outputs: Vec<Output>,
 }
 
 /// What changed since the last commit.
@@ -188,87 +188,6 @@ impl Evaluator {
     pub(super) fn topics_of(&self, name: &Name) -> Vec<Name> {
         let (settings, _) = self.settings.model(name);
         settings.topics.iter().map(|topic| Name::from(topic.as_str())).collect()
-    }
-
-    fn merge_into(&mut self, offset: i64, delta: Delta, references: &References, again: bool) {
-        let Delta { key, pane, reference, data } = delta;
-        let grid = self.settings.grid;
-        if !self.models.contains_key(&key.model) {
-            if self.models.len() >= self.settings.max_models {
-                let rows = data.flow.events;
-                return self.outputs.push(Output::Limited { key, limit: "models", rows });
-            }
-            // Panes that the watermark has passed are closed, also for a model that is new.
-            let passed = self.watermarks.across(&self.topics_of(&key.model));
-            let closed_through = passed.map(|watermark| Pane(grid.pane_of(watermark).0 - 1));
-            self.models.insert(key.model.clone(), ModelState { closed_through, ..ModelState::default() });
-        }
-        let Some(model) = self.models.get_mut(&key.model) else { return };
-        let is_closed = model.closed_through.is_some_and(|closed| pane <= closed);
-        if is_closed && again {
-            return;
-        }
-        let target =
-            if is_closed { model.closed_through.map_or(pane, |closed| Pane(closed.0 + 1)) } else { pane };
-        if !model.versions.contains_key(&key.version) {
-            if model.versions.len() >= self.settings.max_versions {
-                let rows = data.flow.events;
-                return self.outputs.push(Output::Limited { key, limit: "live_versions", rows });
-            }
-            model.versions.insert(key.version.clone(), VersionState::new(grid.end(target)));
-        }
-        let Some(version) = model.versions.get_mut(&key.version) else { return };
-        let (of_model, _) = self.settings.models.get(&key.model).unwrap_or(&self.settings.unlisted);
-        let mut segments = vec![Vec::new()];
-        if !key.segment.is_empty() {
-            let has_room = version.segments.len() <= self.settings.max_segments;
-            if has_room || version.segments.contains_key(&key.segment) {
-                segments.push(key.segment.clone());
-            } else if !again {
-                let (key, rows) = (key.clone(), data.flow.events);
-                self.outputs.push(Output::Limited { key, limit: "segments", rows });
-            }
-        }
-        for segment in segments {
-            let state = version
-                .segments
-                .entry(segment)
-                .or_insert_with(|| SegmentState::new(self.settings.grid.panes()));
-            let open = state.open.entry(target).or_insert_with(|| {
-                let resolved =
-                    references.resolve(&key.model, &key.version, grid.start(target), of_model.inherits());
-                let held = resolved.map(Held::from);
-                OpenPane {
-                    held,
-                    data: PaneData::default(),
-                    dirty_since: None,
-                    must_save: false,
-                    saved: false,
-                }
-            });
-            if again && open.saved && open.dirty_since.is_none_or(|since| offset < since) {
-                // The snapshot has it: `dirty_since` is where the snapshot ends while restoring.
-                continue;
-            }
-            open.dirty_since.get_or_insert(offset);
-            if is_closed {
-                open.data.flow.idle_late += data.flow.events;
-                open.data.flow.late += data.flow.late;
-                open.must_save = true;
-                continue;
-            }
-            match (&open.held, &reference) {
-                (None, _) => open.data.merge(&PaneData { features: Vec::new(), ..data.clone() }),
-                (Some(held), Some(counted_by)) if held.info.id == *counted_by => open.data.merge(&data),
-                (Some(_), _) => {
-                    open.data.flow.conflict += data.flow.events;
-                    open.data.flow.late += data.flow.late;
-                }
-            }
-        }
-        if is_closed {
-            self.outputs.push(Output::IdleLate { model: key.model, rows: data.flow.events });
-        }
     }
 
     /// Closes what the watermark has passed, model by model.

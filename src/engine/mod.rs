@@ -5,11 +5,13 @@
 //! drives them brings records, references and time; `run`, `replay`, tests and benches drive the
 //! same code.
 
+mod admission;
 mod buffer;
 mod changes;
 mod delta;
 mod evaluator;
 mod judging;
+mod merging;
 mod model;
 mod pipeline;
 mod sketcher;

@@ -73,6 +73,7 @@ pub(super) struct Families {
     pub(super) unrouted_rows: IntGaugeVec,
     pub(super) conflict_rows: IntCounterVec,
     pub(super) idle_late_rows: IntCounterVec,
+    pub(super) limited_rows: IntCounterVec,
     pub(super) transactions: IntCounterVec,
     pub(super) commit_duration: HistogramVec,
     pub(super) rebalances: IntCounterVec,
@@ -135,6 +136,11 @@ impl Families {
                 "idle_late_rows_total",
                 "Rows left out because an idle partition woke after their pane had closed.",
                 OF_MODEL,
+            ),
+            limited_rows: new.counters(
+                "limited_rows_total",
+                "Rows left out because a limit has no room for their model, version or segment.",
+                &["limit"],
             ),
             transactions: new.counters(
                 "transactions_total",

@@ -35,7 +35,9 @@ pub use partitions::{
     RestoreStarted, RowsUnrouted, WatermarkMoved, WatermarksCompared,
 };
 pub use process::{BrokerTroubled, ListenerOpened, RegistryUnavailable, Started, Stopped, Stopping};
-pub use records::{ConflictRows, IdleLateRows, LateRecords, RecordDeadLettered, RecordsConsumed};
+pub use records::{
+    ConflictRows, IdleLateRows, LateRecords, RecordDeadLettered, RecordsConsumed, RowsLimited,
+};
 pub use transactions::{InstanceFenced, ProducerLost, TransactionAborted, TransactionCommitted};
 
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! Facts about records on their way in.
 
 use super::{Fact, Metrics};
+use crate::words::ModelKey;
 use tracing::{debug, warn};
 
 /// Records were read from an input partition and counted by a committed transaction.
@@ -87,6 +88,27 @@ impl Fact for ConflictRows<'_> {
         metrics.families.conflict_rows.with_label_values(&[model]).inc_by(rows);
         if let Some(left_out) = metrics.restraint.line("conflict rows", "") {
             warn!(model, rows, left_out, "rows left out: sketched against another reference than their pane");
+        }
+    }
+}
+
+/// Rows passed a limit and are not monitored.
+#[derive(Debug, Clone, Copy)]
+pub struct RowsLimited<'a> {
+    /// Model, version and segment that they belong to.
+    pub key: &'a ModelKey,
+    /// The limit, by its name in `[limits]`.
+    pub limit: &'static str,
+    /// How many.
+    pub rows: u64,
+}
+
+impl Fact for RowsLimited<'_> {
+    fn emit(self, metrics: &Metrics) {
+        let RowsLimited { key, limit, rows } = self;
+        metrics.families.limited_rows.with_label_values(&[limit]).inc_by(rows);
+        if let Some(left_out) = metrics.restraint.line("limited rows", limit) {
+            warn!(%key, limit, rows, left_out, "rows are not monitored: more came than the limit has room for");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A profile: per feature its cells and what the reference counted in them.
 
+use crate::error::{Error, Result};
 use crate::sketch::{Basis, FeatureSketch};
 use crate::words::{Kind, Name, Role};
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,16 @@ impl Profile {
     /// Its features, ascending by name.
     pub fn features(&self) -> &[FeatureProfile] {
         &self.features
+    }
+
+    /// Refuses a profile of more than `most` features (`limits.features`): its state would be as large.
+    pub fn check_size(&self, most: usize) -> Result<()> {
+        let count = self.features.len();
+        if count <= most {
+            return Ok(());
+        }
+        Err(Error::input(format!("reference {} has {count} features; limits.features is {most}", self.id))
+            .hint("raise limits.features, or build the reference with `--columns` or `--ignore`"))
     }
 
     /// The position of a feature in [`Profile::features`].

@@ -79,9 +79,9 @@ pub struct References {
 }
 
 impl References {
-    /// Takes a chunk of a profile; says the id once the profile is whole. An error refuses the
-    /// profile, and leaves the table as it was.
-    pub fn add_chunk(&mut self, chunk: ProfileRecord) -> Result<Option<ReferenceId>> {
+    /// Takes a chunk of a profile of at most `max_features` features; says the id once the profile is
+    /// whole. An error refuses the profile, and leaves the table as it was.
+    pub fn add_chunk(&mut self, chunk: ProfileRecord, max_features: usize) -> Result<Option<ReferenceId>> {
         let id = chunk.id.clone();
         if self.profiles.contains_key(&id) {
             return Ok(None);
@@ -95,7 +95,9 @@ impl References {
             return Ok(None);
         }
         let chunks = self.chunks.remove(&id).unwrap_or_default();
-        self.add_profile(Arc::new(ProfileRecord::assemble(&chunks)?));
+        let profile = ProfileRecord::assemble(&chunks)?;
+        profile.check_size(max_features)?;
+        self.add_profile(Arc::new(profile));
         Ok(Some(id))
     }
 
@@ -283,10 +285,20 @@ mod tests {
         references.activate(activation("1", 0, &profile));
         assert_eq!(held(&references, "1", 0, false), None);
         for chunk in ProfileRecord::chunks(&profile, 1) {
-            references.add_chunk(chunk).unwrap();
+            references.add_chunk(chunk, 1).unwrap();
         }
         assert_eq!(held(&references, "1", 0, false), Some((profile.id().clone(), false)));
         references.remove_profile(profile.id());
         assert_eq!(held(&references, "1", 0, false), None);
+    }
+
+    #[test]
+    fn a_profile_of_more_features_than_the_limit_is_refused_with_the_way_out() {
+        let mut references = References::default();
+        let profile = profile(1);
+        let chunk = ProfileRecord::chunks(&profile, 100).remove(0);
+        let refused = references.add_chunk(chunk, 0).unwrap_err().to_string();
+        assert!(refused.contains("has 1 features; limits.features is 0"), "{refused}");
+        assert!(references.profile(profile.id()).is_none());
     }
 }

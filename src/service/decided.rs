@@ -5,7 +5,8 @@ use super::outgoing::Outbox;
 use crate::engine::Output;
 use crate::error::Result;
 use crate::observe::{
-    DriftEventPublished, Fact, IdleLateRows, NoReference, TriggerPublished, VersionRetired, WindowJudged,
+    DriftEventPublished, Fact, IdleLateRows, NoReference, RowsLimited, TriggerPublished, VersionRetired,
+    WindowJudged,
 };
 use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
 use crate::wire::{CloudEvent, Encoding, encode};
@@ -81,8 +82,6 @@ pub(super) fn tell(output: &Output, context: &StageContext) {
         .emit(metrics),
         Output::VersionRetired { model, version } => VersionRetired { model, version }.emit(metrics),
         Output::IdleLate { model, rows } => IdleLateRows { model, rows: *rows }.emit(metrics),
-        Output::Limited { key, limit, rows } => {
-            tracing::warn!(%key, rows, "more than `limits.{limit}`: these rows are not monitored");
-        }
+        Output::Limited { key, limit, rows } => RowsLimited { key, limit, rows: *rows }.emit(metrics),
     }
 }

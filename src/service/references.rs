@@ -22,6 +22,8 @@ pub struct ReferenceSettings {
     /// Profiles that were given as files: they hold for all versions of a model that have no
     /// activation of their own.
     pub files: Vec<(Name, Arc<Profile>)>,
+    /// A profile with more features is not used.
+    pub max_features: usize,
 }
 
 /// Follows the references topic.
@@ -31,6 +33,7 @@ pub struct ReferenceFeed {
     table: References,
     read_to_end_at: Instant,
     lead: Duration,
+    max_features: usize,
     metrics: Option<Metrics>,
 }
 
@@ -45,6 +48,7 @@ impl ReferenceFeed {
     ) -> Result<Self> {
         let mut table = References::default();
         for (model, profile) in &settings.files {
+            profile.check_size(settings.max_features)?;
             table.set_default(model.clone(), profile.clone());
         }
         let follower = loop {
@@ -56,8 +60,9 @@ impl ReferenceFeed {
                 outcome => break outcome?,
             }
         };
-        let (read_to_end_at, lead) = (Instant::now(), settings.lead);
-        let mut feed = ReferenceFeed { follower, schemas, table, read_to_end_at, lead, metrics };
+        let (read_to_end_at, lead, max_features) = (Instant::now(), settings.lead, settings.max_features);
+        let mut feed =
+            ReferenceFeed { follower, schemas, table, read_to_end_at, lead, max_features, metrics };
         while !feed.catch_up(Duration::from_secs(1))? {
             if !keep_going() {
                 return Err(Error::bus("stopped before the references were read").retriable());
@@ -74,9 +79,10 @@ impl ReferenceFeed {
     /// Reads on; says whether everything that was written before the call was read.
     pub fn catch_up(&mut self, timeout: Duration) -> Result<bool> {
         let (table, schemas, metrics) = (&mut self.table, &self.schemas, &self.metrics);
+        let most = self.max_features;
         let mut on_record = |record: &Record<'_>| {
             // A record that is no reference cannot be mended by stopping: it is told and passed by.
-            if let Err(error) = take(table, &**schemas, metrics.as_ref(), record) {
+            if let Err(error) = take(table, &**schemas, metrics.as_ref(), most, record) {
                 if error.is_retriable() {
                     return Err(error);
                 }
@@ -101,13 +107,14 @@ fn take(
     table: &mut References,
     schemas: &dyn SchemaSource,
     metrics: Option<&Metrics>,
+    max_features: usize,
     record: &Record<'_>,
 ) -> Result<()> {
     let key = ReferenceKey::parse(record.key().unwrap_or_default())?;
     let message = record.payload().map(|payload| decode::<ReferenceMessage>(payload, schemas)).transpose()?;
     match (key, message) {
         (_, Some(ReferenceMessage::Profile(chunk))) => {
-            table.add_chunk(chunk)?;
+            table.add_chunk(chunk, max_features)?;
         }
         (_, Some(ReferenceMessage::Activation(activation))) => {
             if let Some(metrics) = metrics {

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often the set of partitions, and how far they are apart, is looked at.
 const SURVEY: Duration = Duration::from_secs(3);
+/// The same while own partitions wait for slower ones: in a backlog they should not wait long.
+const SURVEY_WHILE_AHEAD: Duration = Duration::from_millis(300);
 
 impl SketchStage<'_> {
     /// Looks at what the other instances do: new partitions, partitions that are far behind, and
@@ -29,7 +31,7 @@ impl SketchStage<'_> {
         if now < self.next_survey {
             return Ok(());
         }
-        self.next_survey = now + SURVEY;
+        self.next_survey = now + if self.ahead.is_empty() { SURVEY } else { SURVEY_WHILE_AHEAD };
         let mut topics = Vec::new();
         for topic in &self.settings.inputs {
             match self.offsets.partition_count(topic) {

@@ -2,5 +2,6 @@
 //! rebalances and commits at seeded random moments. No Kafka; the real broker's turn is in `kafka/`.
 
 mod faults;
+mod limits;
 mod windows;
 mod world;

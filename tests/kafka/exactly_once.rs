@@ -309,6 +309,25 @@ fn sketch_and_evaluate_in_processes_of_their_own_say_the_same() {
 }
 
 #[test]
+fn an_instance_that_was_frozen_for_longer_than_its_session_and_transaction_joins_again() {
+    let events = stream(50, 12_000);
+    let (deployment, expected) = deployment(50, &events);
+    let properties = format!("{CLASSIC}\n\"transaction.timeout.ms\" = \"2000\"");
+    let mut instances =
+        ["one", "two"].map(|name| Driftline::start(&configure(&deployment, name, false, &properties)));
+    while_rows_come(&deployment, &events, Duration::from_secs(22), || {
+        let mut rng = ChaCha8Rng::seed_from_u64(50);
+        for which in [0, 1, 0] {
+            std::thread::sleep(Duration::from_millis(rng.random_range(1500..2500)));
+            instances[which].signal("STOP");
+            std::thread::sleep(Duration::from_millis(5000));
+            instances[which].signal("CONT");
+        }
+    });
+    assert_as_if_nothing_had_happened(&deployment, &expected, instances.into(), events.len());
+}
+
+#[test]
 fn of_two_processes_with_one_name_the_older_ends_and_says_why() {
     for (seed, properties) in [(60, CLASSIC), (61, NEW_PROTOCOL)] {
         let events = stream(seed, 6_000);

@@ -101,6 +101,7 @@ pub(super) fn publish(args: &PublishArgs) -> Ran {
     let config = Config::load(&args.activation.config).map_err(Error::from)?;
     let model = config.model(&args.activation.model).cloned();
     let profile = profiles::load(&args.input, None, &ColumnArgs::default(), model.as_ref())?;
+    profile.check_size(config.limits.features)?;
     let desk = Desk::open(&config, &args.activation)?;
     desk.send_profile(&profile)?;
     desk.activate(profile.id(), Origin::Training)

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::{heard, metrics};
-use crate::words::{Severity, Time};
+use crate::words::{ModelKey, Severity, Time};
 use std::time::Duration;
 
 fn emit_one_of_each(metrics: &Metrics) {
@@ -23,6 +23,8 @@ fn emit_one_of_each(metrics: &Metrics) {
     LateRecords { model, records: 2 }.emit(metrics);
     ConflictRows { model, rows: 3 }.emit(metrics);
     IdleLateRows { model, rows: 4 }.emit(metrics);
+    let key = ModelKey { model: model.into(), version: version.into(), segment: vec!["de".into()] };
+    RowsLimited { key: &key, limit: "segments", rows: 5 }.emit(metrics);
     UnknownModel { model: "a\nb" }.emit(metrics);
     NoReference { model, version }.emit(metrics);
     TransactionCommitted { stage, took, records }.emit(metrics);

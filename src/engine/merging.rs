@@ -1,0 +1,151 @@
+//! Deltas into open panes.
+//!
+//! The order in which deltas come decides nothing: counts add, and a delta of a pane that is closed
+//! (which only an idle partition's waking can cause) is counted in the first pane that is open.
+
+use super::Output;
+use super::admission::{Admission, admit, dismiss_segment, dismiss_version};
+use super::delta::Delta;
+use super::evaluator::Evaluator;
+use super::model::{Held, ModelState, OpenPane, SegmentState, VersionState};
+use super::state::StateKey;
+use crate::reference::{ReferenceId, References};
+use crate::window::PaneData;
+use crate::words::{ModelKey, Name, Pane};
+
+/// Where a delta's rows go.
+struct Target {
+    /// Its pane, or the first open one where that is closed.
+    pane: Pane,
+    is_closed: bool,
+    segments: Vec<Vec<Name>>,
+}
+
+impl Evaluator {
+    /// Merges a delta into its open panes: those of its segment and of all traffic.
+    pub(super) fn merge_into(&mut self, offset: i64, delta: Delta, references: &References, again: bool) {
+        let Delta { key, pane, reference, data } = delta;
+        let rows = data.flow.events;
+        let Some(target) = self.target(&key, pane, rows) else { return };
+        if target.is_closed && again {
+            return;
+        }
+        let panes = self.settings.grid.panes();
+        let (of_model, _) = self.settings.models.get(&key.model).unwrap_or(&self.settings.unlisted);
+        let resolve = || {
+            let start = self.settings.grid.start(target.pane);
+            references.resolve(&key.model, &key.version, start, of_model.inherits()).map(Held::from)
+        };
+        let versions = self.models.get_mut(&key.model).map(|model| &mut model.versions);
+        let Some(version) = versions.and_then(|versions| versions.get_mut(&key.version)) else { return };
+        for segment in target.segments {
+            let state = version.segments.entry(segment).or_insert_with(|| SegmentState::new(panes));
+            let open = state.open.entry(target.pane).or_insert_with(|| OpenPane::new(resolve()));
+            // While restoring, `dirty_since` is where the snapshot ends: the snapshot has it already.
+            if again && open.saved && open.dirty_since.is_none_or(|since| offset < since) {
+                continue;
+            }
+            open.dirty_since.get_or_insert(offset);
+            if target.is_closed {
+                open.data.flow.idle_late += rows;
+                open.data.flow.late += data.flow.late;
+                open.must_save = true;
+            } else {
+                open.merge(reference.as_ref(), &data);
+            }
+        }
+        if target.is_closed {
+            self.outputs.push(Output::IdleLate { model: key.model, rows });
+        }
+    }
+
+    /// Finds where rows of `key` in `pane` go, and makes room for names that are new. `None`: there
+    /// is none for its model or version, and they are told.
+    fn target(&mut self, key: &ModelKey, pane: Pane, rows: u64) -> Option<Target> {
+        let settings = self.settings.clone();
+        if !self.has_model(key, pane, settings.max_models) {
+            self.outputs.push(Output::Limited { key: key.clone(), limit: "models", rows });
+            return None;
+        }
+        let model = self.models.get_mut(&key.model)?;
+        let closed_through = model.closed_through.filter(|closed| pane <= *closed);
+        let target = closed_through.map_or(pane, |closed| Pane(closed.0 + 1));
+        let outputs = &mut self.outputs;
+        if !model.versions.contains_key(&key.version) {
+            match admit(&mut model.versions, settings.max_versions, &key.version, target) {
+                Admission::Room => {}
+                Admission::Instead(version, state) => {
+                    outputs.push(dismiss_version(&key.model, &version, &state, &mut self.changed));
+                }
+                Admission::Full => {
+                    outputs.push(Output::Limited { key: key.clone(), limit: "live_versions", rows });
+                    return None;
+                }
+            }
+            model.versions.insert(key.version.clone(), VersionState::new(settings.grid.end(target)));
+        }
+        let version = model.versions.get_mut(&key.version)?;
+        let mut segments = vec![Vec::new()];
+        if !key.segment.is_empty() {
+            let (limit, wanted) = ("segments", key.segment.clone());
+            // The map holds all traffic too, which comes before every segment and so never gives way.
+            let most = settings.max_segments + 1;
+            let admission = match version.segments.contains_key(&wanted) {
+                true => Admission::Room,
+                false => admit(&mut version.segments, most, &wanted, target),
+            };
+            match admission {
+                Admission::Room => segments.push(wanted),
+                Admission::Instead(segment, state) => {
+                    let key = ModelKey { segment, ..key.clone() };
+                    let rows = dismiss_segment(&key, &state, &mut self.changed);
+                    outputs.push(Output::Limited { key, limit, rows });
+                    segments.push(wanted);
+                }
+                Admission::Full => outputs.push(Output::Limited { key: key.clone(), limit, rows }),
+            }
+        }
+        Some(Target { pane: target, is_closed: closed_through.is_some(), segments })
+    }
+
+    /// Whether the model is monitored, from now on at the latest.
+    fn has_model(&mut self, key: &ModelKey, pane: Pane, most: usize) -> bool {
+        if self.models.contains_key(&key.model) {
+            return true;
+        }
+        match admit(&mut self.models, most, &key.model, pane) {
+            Admission::Room => {}
+            Admission::Instead(name, state) => {
+                for (version, state) in &state.versions {
+                    self.outputs.push(dismiss_version(&name, version, state, &mut self.changed));
+                }
+                self.changed.models.remove(&name);
+                self.changed.gone.insert(StateKey::Model(name));
+            }
+            Admission::Full => return false,
+        }
+        // Panes that the watermark has passed are closed, also for a model that is new.
+        let passed = self.watermarks.across(&self.topics_of(&key.model));
+        let closed_through = passed.map(|watermark| Pane(self.settings.grid.pane_of(watermark).0 - 1));
+        self.models.insert(key.model.clone(), ModelState { closed_through, ..ModelState::default() });
+        true
+    }
+}
+
+impl OpenPane {
+    fn new(held: Option<Held>) -> Self {
+        OpenPane { held, data: PaneData::default(), dirty_since: None, must_save: false, saved: false }
+    }
+
+    /// Takes rows that were counted by `reference`.
+    fn merge(&mut self, reference: Option<&ReferenceId>, data: &PaneData) {
+        match (&self.held, reference) {
+            (None, _) => self.data.merge(&PaneData { features: Vec::new(), ..data.clone() }),
+            (Some(held), Some(counted_by)) if held.info.id == *counted_by => self.data.merge(data),
+            (Some(_), _) => {
+                self.data.flow.conflict += data.flow.events;
+                self.data.flow.late += data.flow.late;
+            }
+        }
+    }
+}
