@@ -107,7 +107,7 @@ pub(super) fn forward_log(level: rdkafka::config::RDKafkaLogLevel, facility: &st
     if facility == "CONFWARN" {
         return;
     }
-    let is_handled = matches!(facility, "TXNERR" | "FATAL");
+    let is_handled = matches!(facility, "TXNERR" | "ADDPARTS" | "ADDOFFSETS" | "FATAL");
     match level {
         Level::Emerg | Level::Alert | Level::Critical | Level::Error if !is_handled => {
             tracing::error!(target: "librdkafka", "{facility} {line}");

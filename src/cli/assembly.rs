@@ -51,7 +51,7 @@ impl Service {
     /// Asks nothing of brokers and registry yet, so that probes can be answered first.
     pub fn new(config: Config, is_embedded: bool, stop: Stop) -> Result<Self> {
         let connection = Connection::new(&config)?;
-        let load = |path: &std::path::Path| profiles::load(path, None, &ColumnArgs::default(), None);
+        let load = |path: &std::path::Path| profiles::load(path, None, &ColumnArgs::default(), None, None);
         let references = config.reference_settings(load)?;
         let context = StageContext {
             kafka: connection.kafka.clone(),

@@ -21,6 +21,7 @@ mod simulate;
 mod tail;
 mod topics;
 mod validate;
+mod window;
 
 use crate::error::Error;
 use crate::observe::logging::{self, LogFormat};

@@ -5,7 +5,8 @@ use super::output::Meter;
 use crate::error::{Error, Result};
 use crate::files::{self, Format, Row};
 use crate::policy::ModelSettings;
-use crate::reference::{Profile, ProfileBuilder, ProfileRecord};
+use crate::reference::{BuildOptions, Profile, ProfileBuilder, ProfileRecord};
+use crate::words::Grid;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -18,16 +19,17 @@ const LOOK_INTO_BYTES: u64 = 4096;
 /// What the JSON of a profile says of itself, spaces left out.
 const MARK: &str = "\"type\":\"reference_profile\"";
 
-/// The profile at `path`: read where the file holds one, else built of the file's rows. `--columns`
-/// and `--ignore` narrow both.
+/// The profile at `path`: read where the file holds one, else built of the file's rows, and calibrated
+/// for windows of `grid` where they have times. `--columns` and `--ignore` narrow both.
 pub(super) fn load(
     path: &Path,
     rows: Option<Range<u64>>,
     columns: &ColumnArgs,
     model: Option<&ModelSettings>,
+    grid: Option<Grid>,
 ) -> Result<Profile> {
     if !is_profile(path, columns.input_format)? {
-        return build(path, rows, columns, model, false);
+        return build(path, rows, columns, model, Times { grid, are_needed: false });
     }
     if rows.is_some() {
         return Err(Error::usage("a profile has no rows to take a part of").at(path.display()));
@@ -48,24 +50,38 @@ pub(super) fn load(
     }
 }
 
-/// Builds a profile of the rows of the file at `path`. With `has_time` they must have the time column:
-/// a name that is wrong would leave the time among the features.
+/// What the times of a reference's rows are for.
+pub(super) struct Times {
+    /// How windows will be cut, to calibrate for.
+    pub grid: Option<Grid>,
+    /// Whether rows must have the time column, where one is named: a name that is wrong would leave the
+    /// time among the features.
+    pub are_needed: bool,
+}
+
+/// Builds a profile of the rows of the file at `path`.
 pub(super) fn build(
     path: &Path,
     rows: Option<Range<u64>>,
     columns: &ColumnArgs,
     model: Option<&ModelSettings>,
-    has_time: bool,
+    times: Times,
 ) -> Result<Profile> {
     let mut table = files::open(path, columns.input_format)?.take(rows.unwrap_or(0..u64::MAX));
-    let mut builder = ProfileBuilder::new(columns.options(&table, model));
+    let options = BuildOptions { grid: times.grid, ..columns.options(&table, model) };
+    let mut builder = ProfileBuilder::new(options);
     let meter = Meter::new([table.progress()], "reading");
     let mut row = Row::new();
+    let mut time_column = columns.time.as_ref();
     while table.next_row(&mut row)? {
-        if let (true, 0, Some(time)) = (has_time, builder.rows(), &columns.time) {
-            table.time_of(&row, time)?;
-        }
-        builder.push(row.fields.iter().map(|(name, value)| (name, value)));
+        let time = match time_column.map(|column| table.time_of(&row, column)).transpose() {
+            Err(_) if builder.rows() == 0 && !times.are_needed => {
+                time_column = None;
+                None
+            }
+            time => time?,
+        };
+        builder.push_at(time, row.fields.iter().map(|(name, value)| (name, value)));
         if builder.rows().is_multiple_of(ROWS_PER_STEP) {
             meter.set([table.progress()]);
         }

@@ -94,7 +94,7 @@ pub(super) fn run(args: &ValidateArgs) -> Ran {
 /// What is wrong with the model's reference file.
 fn broken_reference(model: &ModelSettings) -> Option<Error> {
     let ReferenceSource::File { path, .. } = &model.reference else { return None };
-    let error = profiles::load(path, None, &ColumnArgs::default(), Some(model)).err()?;
+    let error = profiles::load(path, None, &ColumnArgs::default(), Some(model), None).err()?;
     Some(Error::config(format!("the reference of model `{}`: {error}", model.name)))
 }
 

@@ -8,7 +8,7 @@ use super::values::{
 };
 use crate::policy::{
     BlockOn, Budget, Clear, EventsPolicy, Levels, Mode, PolicySettings, Raise, RetrainOn, RetrainPolicy,
-    Thresholds,
+    Suffixes, Thresholds,
 };
 use crate::words::Severity;
 
@@ -24,6 +24,13 @@ pub(super) fn read(mut section: Section) -> Option<PolicySettings> {
     let budget = read_budget(section.section("budget"));
     // Features have the same table, and a mistake in it is told once.
     let thresholds = read_thresholds(section.section_called("thresholds", "thresholds"));
+    let suffixes = section.read(
+        "suffixes",
+        choice(
+            &[("calibrated", Suffixes::Calibrated), ("all", Suffixes::All), ("none", Suffixes::None)],
+            &[],
+        ),
+    );
     let raise_and_clear = read_raise_and_clear(&mut section);
     let event_cooldown_ms = section.read("event_cooldown", duration);
     let stale_after_ms = section.read("stale_after", some_duration);
@@ -40,6 +47,7 @@ pub(super) fn read(mut section: Section) -> Option<PolicySettings> {
         min_completeness: min_completeness?,
         budget: budget?,
         thresholds: thresholds?,
+        suffixes: suffixes?,
         raise,
         clear,
         event_cooldown_ms: event_cooldown_ms?,

@@ -1,14 +1,14 @@
 //! State to the changelog and back.
 
 use super::evaluator::{Changed, Evaluator, EvaluatorSettings};
-use super::model::{Day, Held, ModelState, OpenPane, SegmentState, VersionState};
+use super::model::{Day, Held, ModelState, OpenPane, SegmentState, VersionState, new_window};
 use super::state::{
     DayRecord, ModelRecord, PaneState, PartitionRecord, SegmentRecord, SourceRange, StateChange, StateKey,
     StateValue, VersionRecord,
 };
 use crate::error::{Error, Result};
-use crate::policy::IncidentBook;
 use crate::policy::record::{ReferenceInfo, ResolveReason};
+use crate::policy::{IncidentBook, Suffixes};
 use crate::reference::References;
 use crate::window::{PaneData, Watermarks};
 use crate::words::{ModelKey, Name, Pane};
@@ -170,7 +170,8 @@ impl Restore {
                 }
                 StateValue::Model(record) => {
                     if let StateKey::Model(name) = key {
-                        evaluator.models.insert(name, model(record, &settings, references)?);
+                        let suffixes = settings.model(&name).0.policy.suffixes;
+                        evaluator.models.insert(name, model(record, &settings, suffixes, references)?);
                     }
                 }
                 StateValue::Incidents(record) => {
@@ -206,7 +207,7 @@ fn put_pane(
     is_cut_anew: bool,
     references: &References,
 ) -> Result<()> {
-    let panes = evaluator.settings.grid.panes();
+    let grid = evaluator.settings.grid;
     let held = saved.reference.map(|info| hold(info, references)).transpose()?;
     if saved.closed {
         if is_cut_anew {
@@ -218,22 +219,28 @@ fn put_pane(
     }
     // A pane may be open in a version that no window end has written yet.
     let model = evaluator.models.entry(key.model).or_default();
-    let now = evaluator.settings.grid.end(pane);
+    let now = grid.end(pane);
     let version = model.versions.entry(key.version).or_insert_with(|| VersionState::new(now));
-    let state = version.segments.entry(key.segment).or_insert_with(|| SegmentState::new(panes));
+    let empty = || SegmentState::new(new_window(grid, Suffixes::None, None));
+    let state = version.segments.entry(key.segment).or_insert_with(empty);
     let dirty_since = Some(saved.included_offset);
     state.open.insert(pane, OpenPane { held, data: saved.data, dirty_since, must_save: false, saved: true });
     Ok(())
 }
 
-fn model(record: ModelRecord, settings: &EvaluatorSettings, references: &References) -> Result<ModelState> {
+fn model(
+    record: ModelRecord,
+    settings: &EvaluatorSettings,
+    suffixes: Suffixes,
+    references: &References,
+) -> Result<ModelState> {
     let mut versions = BTreeMap::new();
     for version in record.versions {
         let mut segments = BTreeMap::new();
         for SegmentRecord { segment, epoch, reference } in version.segments {
             let held = reference.map(|info| hold(info, references)).transpose()?;
-            segments
-                .insert(segment, SegmentState { epoch, held, ..SegmentState::new(settings.grid.panes()) });
+            let window = new_window(settings.grid, suffixes, held.as_ref());
+            segments.insert(segment, SegmentState { epoch, held, ..SegmentState::new(window) });
         }
         let day = |record: DayRecord| {
             let offsets = record.offsets.into_iter().map(|o| ((o.topic, o.partition), o.range)).collect();

@@ -8,10 +8,10 @@
 use super::Output;
 use super::delta::{Delta, Progress};
 use super::judging::{judge_model, open_incidents, retire_version};
-use super::model::{ModelState, SegmentState, VersionState};
+use super::model::{ModelState, SegmentState, VersionState, new_window};
 use super::state::{Layout, StateChange, StateKey};
-use crate::policy::ModelSettings;
 use crate::policy::record::{Category, ResolveReason};
+use crate::policy::{ModelSettings, Suffixes};
 use crate::reference::References;
 use crate::window::{PaneData, Watermarks};
 use crate::words::{Grid, ModelKey, Name, Pane, Severity, Time};
@@ -225,21 +225,26 @@ impl Evaluator {
         let Some(model) = self.models.get_mut(name) else { return };
         self.changed.models.insert(name.clone());
         model.closed_through = Some(pane);
-        let lookback_ms = settings.model(name).0.policy.retrain.lookback_ms;
+        let policy = &settings.model(name).0.policy;
         for (version_name, version) in &mut model.versions {
             let mut whole = None;
             for (segment, state) in &mut version.segments {
                 let key =
                     ModelKey { model: name.clone(), version: version_name.clone(), segment: segment.clone() };
-                let data = close_segment(state, pane, grid, &key, &mut self.changed);
+                let data = close_segment(state, pane, grid, policy.suffixes, &key, &mut self.changed);
                 if segment.is_empty() {
                     whole = Some(data);
                 }
             }
-            version.index(grid.start(pane), grid.end(pane), &whole.unwrap_or_default(), lookback_ms);
+            version.index(
+                grid.start(pane),
+                grid.end(pane),
+                &whole.unwrap_or_default(),
+                policy.retrain.lookback_ms,
+            );
         }
         judge_model(&settings, name, model, pane, &mut self.outputs);
-        let retire_ms = settings.model(name).0.policy.version_retire_after_ms;
+        let retire_ms = policy.version_retire_after_ms;
         let is_quiet = |version: &VersionState| {
             grid.end(pane).since_ms(version.last_rows_end) >= retire_ms
                 && version.segments.values().all(|segment| segment.open.is_empty())
@@ -262,6 +267,7 @@ fn close_segment(
     state: &mut SegmentState,
     pane: Pane,
     grid: Grid,
+    suffixes: Suffixes,
     key: &ModelKey,
     changed: &mut Changed,
 ) -> PaneData {
@@ -275,7 +281,7 @@ fn close_segment(
             for (left, _) in state.window.panes() {
                 changed.gone.insert(StateKey::Pane(key.clone(), left));
             }
-            state.window = crate::window::SlidingWindow::new(grid.panes());
+            state.window = new_window(grid, suffixes, open.held.as_ref());
             state.epoch = Some(pane);
         }
         // Another activation of the same profile changes what records say of it, not the epoch.

@@ -7,8 +7,9 @@ use super::Output;
 use super::admission::{Admission, admit, dismiss_segment, dismiss_version};
 use super::delta::Delta;
 use super::evaluator::Evaluator;
-use super::model::{Held, ModelState, OpenPane, SegmentState, VersionState};
+use super::model::{Held, ModelState, OpenPane, SegmentState, VersionState, new_window};
 use super::state::StateKey;
+use crate::policy::Suffixes;
 use crate::reference::{ReferenceId, References};
 use crate::window::PaneData;
 use crate::words::{ModelKey, Name, Pane};
@@ -30,7 +31,7 @@ impl Evaluator {
         if target.is_closed && again {
             return;
         }
-        let panes = self.settings.grid.panes();
+        let grid = self.settings.grid;
         let (of_model, _) = self.settings.models.get(&key.model).unwrap_or(&self.settings.unlisted);
         let resolve = || {
             let start = self.settings.grid.start(target.pane);
@@ -39,7 +40,10 @@ impl Evaluator {
         let versions = self.models.get_mut(&key.model).map(|model| &mut model.versions);
         let Some(version) = versions.and_then(|versions| versions.get_mut(&key.version)) else { return };
         for segment in target.segments {
-            let state = version.segments.entry(segment).or_insert_with(|| SegmentState::new(panes));
+            let state = version
+                .segments
+                .entry(segment)
+                .or_insert_with(|| SegmentState::new(new_window(grid, Suffixes::None, None)));
             let open = state.open.entry(target.pane).or_insert_with(|| OpenPane::new(resolve()));
             // While restoring, `dirty_since` is where the snapshot ends: the snapshot has it already.
             if again && open.saved && open.dirty_since.is_none_or(|since| offset < since) {

@@ -1,10 +1,10 @@
 //! A model in stage 2: its versions and segments, their panes and windows.
 
 use crate::policy::record::{OffsetsInfo, ReferenceInfo, ResolveReason};
-use crate::policy::{DataIndex, HourlyLimit, IncidentBook, RetrainState};
+use crate::policy::{DataIndex, HourlyLimit, IncidentBook, RetrainState, Suffixes};
 use crate::reference::{Profile, Resolved};
 use crate::window::{Flow, OffsetRange, PaneData, SlidingWindow, Source};
-use crate::words::{Name, Pane, Time};
+use crate::words::{Grid, Name, Pane, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,6 +29,22 @@ impl From<Resolved> for Held {
         };
         Held { info, profile }
     }
+}
+
+/// An empty window of `grid`, whose rows are counted by the reference that is `held`, with the suffixes
+/// that are asked for.
+pub(super) fn new_window(grid: Grid, suffixes: Suffixes, held: Option<&Held>) -> SlidingWindow {
+    let features = || held.iter().flat_map(|held| held.profile.features());
+    let is_calibrated = |panes: u32| {
+        let duration_ms = i64::from(panes) * grid.slide_ms();
+        features().filter_map(|feature| feature.calibrated(duration_ms)).any(|found| found.shape.is_some())
+    };
+    let lengths: Vec<u32> = match suffixes {
+        Suffixes::None => vec![],
+        Suffixes::All => grid.suffixes().collect(),
+        Suffixes::Calibrated => grid.suffixes().filter(|panes| is_calibrated(*panes)).collect(),
+    };
+    SlidingWindow::new(grid.panes(), &lengths)
 }
 
 /// A pane that still takes rows.
@@ -57,10 +73,10 @@ pub(super) struct SegmentState {
 }
 
 impl SegmentState {
-    pub fn new(panes: u32) -> Self {
+    pub fn new(window: SlidingWindow) -> Self {
         SegmentState {
             open: BTreeMap::new(),
-            window: SlidingWindow::new(panes),
+            window,
             epoch: None,
             held: None,
             book: IncidentBook::default(),

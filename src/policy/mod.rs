@@ -19,6 +19,6 @@ pub use incident::{Hit, Incident, Track};
 pub use retrain::{DataIndex, Decision, Due, Open, RetrainState};
 pub use settings::{
     BlockOn, Budget, Clear, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings, OnMissingReference,
-    PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Thresholds,
+    PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Suffixes, Thresholds,
 };
 pub use verdict::{Finding, Judgement, judge, judgeable, level, severity};

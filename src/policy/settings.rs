@@ -103,6 +103,8 @@ pub struct PolicySettings {
     pub budget: Budget,
     /// Sizes of change.
     pub thresholds: Thresholds,
+    /// In which parts of a window a change is looked for, beside the whole.
+    pub suffixes: Suffixes,
     /// When an incident is raised.
     pub raise: Raise,
     /// When it is cleared.
@@ -131,6 +133,19 @@ pub enum Mode {
     Alert,
     /// And retraining triggers.
     Trigger,
+}
+
+/// `policy.suffixes`: a change inside a window is thinned by what came before, and shows undiluted in
+/// the window's last panes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suffixes {
+    /// Those for whose length the reference was calibrated.
+    Calibrated,
+    /// All; rows are taken as independent where the reference says nothing else.
+    All,
+    /// None.
+    None,
 }
 
 /// `policy.budget`: at most `false_events` false alarms in `per_ms` are expected.

@@ -1,18 +1,19 @@
 //! A profile from rows: kinds are found, or said by the caller.
 //!
-//! Quantiles and counts are exact: the numbers of a column are kept in memory, 8 bytes each.
-//! Categories are kept once each, with their counts.
+//! Quantiles and counts are exact: the values of a column are kept in memory in the order of their
+//! rows, 8 bytes a number and 4 a category. Where rows have times, the profile also says how much
+//! its chunks differ from each other ([`Calibration`]).
 
-use super::{FeatureProfile, Profile, cells};
+use super::calibration::{Calibration, calibrate};
+use super::column::Column;
+use super::{FeatureProfile, Profile};
 use crate::error::{Error, Result};
 use crate::event::Value;
-use crate::sketch::{Basis, FeatureSketch, category, category_name, number, sketch_numbers, truth};
-use crate::words::{Kind, Name, Role};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use crate::words::{Grid, Kind, Name, Role, Time};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A column of numbers only, and of more distinct texts than this, is numeric for good.
-const UNDECIDED_TEXTS: usize = 4096;
+/// Windows are judged by chunks of their own length; four times it tells what hangs together longer.
+const LONGEST_CHUNK: u32 = 4;
 
 /// What the caller knows of the columns.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub struct BuildOptions {
     pub columns: Option<BTreeSet<Name>>,
     /// Not these.
     pub ignore: BTreeSet<Name>,
+    /// How windows will be cut, to calibrate for; `None`: rows have no times.
+    pub grid: Option<Grid>,
 }
 
 /// Gathers rows and makes a [`Profile`] of them.
@@ -33,12 +36,14 @@ pub struct ProfileBuilder {
     options: BuildOptions,
     rows: u64,
     columns: BTreeMap<Name, Column>,
+    /// Rows by pane, where they have times.
+    panes: BTreeMap<i64, u64>,
 }
 
 impl ProfileBuilder {
     /// An empty builder.
     pub fn new(options: BuildOptions) -> Self {
-        ProfileBuilder { options, rows: 0, columns: BTreeMap::new() }
+        ProfileBuilder { options, rows: 0, columns: BTreeMap::new(), panes: BTreeMap::new() }
     }
 
     /// Takes one row. A column that a row leaves out is missing in it.
@@ -46,6 +51,16 @@ impl ProfileBuilder {
         &mut self,
         fields: impl IntoIterator<Item = (&'a N, &'a Value<'v>)>,
     ) {
+        self.push_at(None, fields);
+    }
+
+    /// Takes one row, with its time where it has one.
+    pub fn push_at<'a, 'v: 'a, N: AsRef<str> + 'a>(
+        &mut self,
+        time: Option<Time>,
+        fields: impl IntoIterator<Item = (&'a N, &'a Value<'v>)>,
+    ) {
+        let pane = self.options.grid.zip(time).map(|(grid, time)| grid.pane_of(time).0);
         for (name, value) in fields {
             let name = name.as_ref();
             let wanted = self.options.columns.as_ref().is_none_or(|columns| columns.contains(name));
@@ -57,8 +72,11 @@ impl ProfileBuilder {
                 self.columns.insert(name.into(), Column::new(kind));
             }
             if let Some(column) = self.columns.get_mut(name) {
-                column.push(value);
+                column.push(pane, value);
             }
+        }
+        if let Some(pane) = pane {
+            *self.panes.entry(pane).or_default() += 1;
         }
         self.rows += 1;
     }
@@ -82,155 +100,34 @@ impl ProfileBuilder {
         if self.columns.is_empty() {
             return Err(Error::input("the reference has no columns to monitor"));
         }
-        let rows = self.rows;
-        let roles = self.options.roles;
+        let BuildOptions { roles, grid, .. } = self.options;
         let features = self.columns.into_iter().map(|(name, column)| {
             let role = roles.get(&name).copied().unwrap_or(Role::Feature);
-            column.finish(name, role, rows)
+            let (mut profile, values) = column.finish(name, role, self.rows)?;
+            if let Some(grid) = grid.filter(|_| !self.panes.is_empty()) {
+                profile.calibration =
+                    calibration(&profile, &values.by_pane(&profile.basis, &self.panes), grid);
+            }
+            Ok(profile)
         });
-        Ok(Profile::new(rows, features.collect::<Result<_>>()?))
+        Ok(Profile::new(self.rows, features.collect::<Result<_>>()?))
     }
 }
 
-/// What a column has shown so far.
-#[derive(Debug)]
-struct Column {
-    kind: Option<Kind>,
-    present: u64,
-    invalid: u64,
-    numbers: Vec<f64>,
-    categories: HashMap<Name, u64>,
-    truths: [u64; 2],
-    /// Valid values that cannot be numbers.
-    texts: u64,
-}
-
-impl Column {
-    fn new(kind: Option<Kind>) -> Self {
-        let (numbers, categories) = (Vec::new(), HashMap::new());
-        Column { kind, present: 0, invalid: 0, numbers, categories, truths: [0, 0], texts: 0 }
-    }
-
-    fn push(&mut self, value: &Value<'_>) {
-        if matches!(value, Value::Missing) {
-            return;
-        }
-        self.present += 1;
-        match self.kind {
-            Some(kind) if kind.is_numeric() => self.push_number(value),
-            Some(Kind::Boolean) => match truth(value) {
-                Some(truth) => self.truths[usize::from(truth)] += 1,
-                None => self.invalid += 1,
-            },
-            Some(kind) => self.push_category(kind, value),
-            None => self.push_undecided(value),
-        }
-    }
-
-    fn push_number(&mut self, value: &Value<'_>) {
-        match number(value).filter(|number| number.is_finite()) {
-            Some(number) => self.numbers.push(number + 0.0),
-            None => self.invalid += 1,
-        }
-    }
-
-    fn push_category(&mut self, kind: Kind, value: &Value<'_>) {
-        match category(kind, value) {
-            Some(name) => *self.categories.entry(name.as_ref().into()).or_default() += 1,
-            None => self.invalid += 1,
-        }
-    }
-
-    /// Keeps numbers and texts side by side until one of them is out of the question.
-    fn push_undecided(&mut self, value: &Value<'_>) {
-        let word = matches!(value, Value::Bool(_))
-            || matches!(value, Value::Text(text) | Value::Literal(text)
-                if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false"));
-        if word && let Some(truth) = truth(value) {
-            self.truths[usize::from(truth)] += 1;
-        }
-        match number(value).filter(|_| !word) {
-            Some(number) if number.is_finite() => self.numbers.push(number + 0.0),
-            Some(_) => {
-                self.invalid += 1;
-                return;
-            }
-            None => self.texts += 1,
-        }
-        let name = match value {
-            Value::Text(text) | Value::Literal(text) => category_name(text),
-            other => match category(Kind::Categorical, other) {
-                Some(name) => name,
-                None => {
-                    self.texts -= 1;
-                    self.invalid += 1;
-                    return;
-                }
-            },
-        };
-        *self.categories.entry(name.as_ref().into()).or_default() += 1;
-        let words = self.truths[0] + self.truths[1];
-        if self.texts == 0 && self.categories.len() > UNDECIDED_TEXTS {
-            self.kind = Some(Kind::Continuous);
-            self.categories = HashMap::new();
-        } else if self.texts > words {
-            self.kind = Some(Kind::Categorical);
-            self.numbers = Vec::new();
-        }
-    }
-
-    fn found_kind(&self, sorted: &[f64]) -> Kind {
-        let words = self.truths[0] + self.truths[1];
-        match self.texts {
-            0 if cells::is_discrete(sorted) && !sorted.is_empty() => Kind::Discrete,
-            0 => Kind::Continuous,
-            texts if texts == words && sorted.is_empty() => Kind::Boolean,
-            _ => Kind::Categorical,
-        }
-    }
-
-    fn finish(mut self, name: Name, role: Role, rows: u64) -> Result<FeatureProfile> {
-        let mut sorted = std::mem::take(&mut self.numbers);
-        sorted.sort_unstable_by(f64::total_cmp);
-        let kind = self.kind.unwrap_or_else(|| self.found_kind(&sorted));
-        let (basis, mut sketch) = match kind {
-            Kind::Continuous => numeric(cells::continuous(&sorted), &sorted),
-            Kind::Discrete => {
-                let cells = cells::discrete(&sorted).map_err(|why| {
-                    Error::input(why).at(format!("column `{name}`")).hint("make it continuous")
-                })?;
-                numeric(cells, &sorted)
-            }
-            Kind::Boolean => counted(cells::boolean(), vec![self.truths[0], self.truths[1], 0]),
-            Kind::Categorical => {
-                let (categories, counts) = cells::categories(&self.categories);
-                counted(categories, counts)
-            }
-        };
-        sketch.tally.invalid = self.invalid;
-        sketch.tally.missing = rows - self.present;
-        let singletons = match kind {
-            Kind::Categorical => self.categories.values().filter(|count| **count == 1).count() as u64,
-            _ => 0,
-        };
-        Ok(FeatureProfile { name, role, kind, basis: Arc::new(basis), sketch, singletons })
-    }
-}
-
-fn numeric(cells: crate::sketch::OrderedCells, sorted: &[f64]) -> (Basis, FeatureSketch) {
-    let sketch = sketch_numbers(&cells, sorted);
-    (Basis::Ordered(cells), sketch)
-}
-
-fn counted(categories: crate::sketch::Categories, counts: Vec<u64>) -> (Basis, FeatureSketch) {
-    let mut sketch = FeatureSketch::default();
-    sketch.tally.cells = counts;
-    (Basis::Categories(categories), sketch)
+/// The calibrations for all suffixes of a window, the window, and four windows.
+fn calibration(
+    profile: &FeatureProfile,
+    panes: &BTreeMap<i64, super::calibration::PaneCounts>,
+    grid: Grid,
+) -> Vec<Calibration> {
+    let lengths = grid.suffixes().chain([grid.panes(), LONGEST_CHUNK * grid.panes()]);
+    lengths.map(|length| calibrate(panes, length, grid.slide_ms(), profile.kind.is_numeric())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sketch::Basis;
 
     fn built(rows: &[Value<'_>], options: BuildOptions) -> FeatureProfile {
         let mut builder = ProfileBuilder::new(options);

@@ -4,12 +4,15 @@
 //! time it holds. Edges belong to the profile, so windows against two profiles never mix.
 
 mod build;
+mod calibration;
 mod cells;
+mod column;
 mod profile;
 mod record;
 mod table;
 
 pub use build::{BuildOptions, ProfileBuilder};
+pub use calibration::Calibration;
 pub use profile::{FeatureProfile, Profile, ReferenceId};
 pub use record::{FeatureProfileRecord, PROFILE_SCHEMA_VERSION, ProfileRecord};
 pub use table::{Activation, Origin, References, Resolved};

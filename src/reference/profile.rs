@@ -1,5 +1,6 @@
 //! A profile: per feature its cells and what the reference counted in them.
 
+use super::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::sketch::{Basis, FeatureSketch};
 use crate::words::{Kind, Name, Role};
@@ -47,12 +48,19 @@ pub struct FeatureProfile {
     pub sketch: FeatureSketch,
     /// Categories that the reference saw exactly once.
     pub singletons: u64,
+    /// How much chunks of the reference differ, by their length; empty where its rows have no times.
+    pub calibration: Vec<Calibration>,
 }
 
 impl FeatureProfile {
     /// Rows with a valid value.
     pub fn valid(&self) -> u64 {
         self.sketch.tally.valid()
+    }
+
+    /// The calibration for chunks of `duration_ms`, where it was made.
+    pub fn calibrated(&self, duration_ms: i64) -> Option<&Calibration> {
+        self.calibration.iter().find(|calibration| calibration.duration_ms == duration_ms)
     }
 
     /// Whether rows of unseen categories can be told: not for numbers, and not past 100,000
@@ -109,7 +117,8 @@ impl Profile {
 }
 
 /// SHA-256 over what comparisons rest on: names, kinds, cells, categories and counts of the
-/// features, each text and list preceded by its length. Not digests, times or names of models.
+/// features, each text and list preceded by its length, and calibrations where they were made. Not
+/// digests, times or names of models.
 fn content_id(rows: u64, features: &[FeatureProfile]) -> ReferenceId {
     let mut hash = Hasher(Sha256::new());
     hash.text("driftline profile 1");
@@ -133,6 +142,11 @@ fn content_id(rows: u64, features: &[FeatureProfile]) -> ReferenceId {
         let tally = &feature.sketch.tally;
         hash.numbers(tally.cells.iter().copied());
         hash.numbers([tally.missing, tally.invalid, tally.unseen, feature.singletons]);
+        // Tests rest on it, so that two profiles that differ in it alone must not share a name.
+        for Calibration { duration_ms, chunks, shape, missing } in &feature.calibration {
+            let bits = |factor: &Option<f64>| factor.unwrap_or(0.0).to_bits();
+            hash.numbers([duration_ms.cast_unsigned(), u64::from(*chunks), bits(shape), bits(missing)]);
+        }
     }
     let digest = hash.0.finalize();
     let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,6 +1,6 @@
 //! The form of a profile in files and on the references topic.
 
-use super::{FeatureProfile, Profile, ReferenceId};
+use super::{Calibration, FeatureProfile, Profile, ReferenceId};
 use crate::error::{Error, Result};
 use crate::sketch::{Basis, Categories, FeatureSketch, OrderedCells, SketchRecord};
 use crate::words::{Kind, Name, Role};
@@ -33,6 +33,9 @@ pub struct FeatureProfileRecord {
     pub singletons: u64,
     /// What the reference counted.
     pub sketch: SketchRecord,
+    /// How much its chunks differ, by their length.
+    #[serde(default)]
+    pub calibration: Vec<Calibration>,
 }
 
 /// A profile, or one chunk of it.
@@ -117,6 +120,7 @@ impl From<&FeatureProfile> for FeatureProfileRecord {
             categories_complete: true,
             singletons: feature.singletons,
             sketch: SketchRecord::from(&feature.sketch),
+            calibration: feature.calibration.clone(),
         };
         match &*feature.basis {
             Basis::Ordered(cells) => {
@@ -156,6 +160,7 @@ impl TryFrom<&FeatureProfileRecord> for FeatureProfile {
             basis: Arc::new(basis),
             sketch,
             singletons: record.singletons,
+            calibration: record.calibration.clone(),
         })
     }
 }

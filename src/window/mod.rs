@@ -8,5 +8,5 @@ mod sliding;
 mod watermark;
 
 pub use pane::{Flow, OffsetRange, PaneData, Source};
-pub use sliding::SlidingWindow;
+pub use sliding::{RunningSum, SlidingWindow};
 pub use watermark::{KnownPartition, PartitionProgress, Watermarks};

@@ -1,7 +1,8 @@
 //! The last panes of a model key as one aggregate, at a cost per slide that does not grow with their
 //! number.
 //!
-//! Counts are running sums: the new pane is added, the leaving one subtracted. What only merges
+//! Counts are running sums, of the whole window and of the suffixes that a change is looked for in: the
+//! new pane is added, the leaving one subtracted. What only merges
 //! ([`Detail`]) goes by blocks of as many panes as a window has, on the grid of pane numbers (two
 //! passes over each block: M. van Herk, "A fast algorithm for local minimum and maximum filters",
 //! 1992): a window is the suffix of one block and the prefix of the next. When a block is full its
@@ -21,23 +22,74 @@ pub struct SlidingWindow {
     last: Option<Pane>,
     /// Panes of the window that are not empty, oldest first.
     panes: VecDeque<(Pane, Arc<PaneData>)>,
-    flow: Flow,
-    tallies: Vec<Tally>,
+    whole: RunningSum,
+    /// The last panes of the window, by length, ascending.
+    parts: Vec<RunningSum>,
     /// Aggregates of the previous block from each of its panes to its end, by position.
     suffixes: Vec<Option<Arc<Vec<Detail>>>>,
     /// Aggregate of the present block so far.
     prefix: Vec<Detail>,
 }
 
+/// The counts of the last panes of a window.
+#[derive(Debug, Clone)]
+pub struct RunningSum {
+    length: i64,
+    flow: Flow,
+    tallies: Vec<Tally>,
+}
+
+impl RunningSum {
+    fn new(panes: u32) -> Self {
+        RunningSum { length: i64::from(panes.max(1)), flow: Flow::default(), tallies: Vec::new() }
+    }
+
+    /// How many panes it reaches back.
+    pub fn panes(&self) -> u32 {
+        self.length as u32
+    }
+
+    /// Rows in them.
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// Counts of each feature, in the reference's order; empty while no row was counted by one.
+    pub fn tallies(&self) -> &[Tally] {
+        &self.tallies
+    }
+
+    fn add(&mut self, data: &PaneData) {
+        self.flow.add(&data.flow);
+        if self.tallies.is_empty() {
+            self.tallies = vec![Tally::default(); data.features.len()];
+        }
+        self.tallies.iter_mut().zip(&data.features).for_each(|(sum, sketch)| sum.add(&sketch.tally));
+    }
+
+    fn subtract(&mut self, data: &PaneData) {
+        self.flow.subtract(&data.flow);
+        self.tallies.iter_mut().zip(&data.features).for_each(|(sum, sketch)| sum.subtract(&sketch.tally));
+    }
+
+    /// Lets go of what lies before it when the window that ended with `last` ends with `now`.
+    fn advance(&mut self, panes: &VecDeque<(Pane, Arc<PaneData>)>, last: Pane, now: Pane) {
+        let (from, to) = (last.0 - self.length, now.0 - self.length);
+        let leaving = panes.iter().filter(|(pane, _)| from < pane.0 && pane.0 <= to);
+        leaving.for_each(|(_, data)| self.subtract(data));
+    }
+}
+
 impl SlidingWindow {
-    /// An empty window of `panes` panes.
-    pub fn new(panes: u32) -> Self {
+    /// An empty window of `panes` panes, which also keeps the counts of its last panes by the lengths
+    /// of `suffixes`.
+    pub fn new(panes: u32, suffixes: &[u32]) -> Self {
         SlidingWindow {
             length: i64::from(panes.max(1)),
             last: None,
             panes: VecDeque::new(),
-            flow: Flow::default(),
-            tallies: Vec::new(),
+            whole: RunningSum::new(panes),
+            parts: suffixes.iter().map(|length| RunningSum::new(*length)).collect(),
             suffixes: Vec::new(),
             prefix: Vec::new(),
         }
@@ -49,11 +101,7 @@ impl SlidingWindow {
         assert!(self.last.is_none_or(|last| last < pane), "a window slides forward only");
         let left = self.advance_to(pane);
         if !data.is_empty() {
-            self.flow.add(&data.flow);
-            if self.tallies.is_empty() {
-                self.tallies = vec![Tally::default(); data.features.len()];
-            }
-            self.tallies.iter_mut().zip(&data.features).for_each(|(sum, sketch)| sum.add(&sketch.tally));
+            self.parts.iter_mut().chain([&mut self.whole]).for_each(|sum| sum.add(&data));
             merge_details(&mut self.prefix, data.features.iter().map(|sketch| &sketch.detail));
             self.panes.push_back((pane, data));
         }
@@ -62,7 +110,23 @@ impl SlidingWindow {
 
     /// Rows of the window.
     pub fn flow(&self) -> Flow {
-        self.flow
+        self.whole.flow
+    }
+
+    /// The counts of its suffixes, ascending by length.
+    pub fn parts(&self) -> &[RunningSum] {
+        &self.parts
+    }
+
+    /// The sketch of the feature at `position` over the last `panes` panes, made anew of them.
+    pub fn suffix_of(&self, position: usize, panes: u32) -> FeatureSketch {
+        let first = self.last.map_or(0, |last| last.0 + 1 - i64::from(panes));
+        let inside = self.panes.iter().filter(|(pane, _)| pane.0 >= first);
+        let sketches = inside.filter_map(|(_, data)| data.features.get(position));
+        sketches.fold(FeatureSketch::default(), |mut sum, sketch| {
+            sum.merge(sketch);
+            sum
+        })
     }
 
     /// Whether the window holds no rows at all.
@@ -94,7 +158,7 @@ impl SlidingWindow {
             }
             FeatureSketch { tally: tally.clone(), detail }
         };
-        self.tallies.iter().enumerate().map(sketch).collect()
+        self.whole.tallies.iter().enumerate().map(sketch).collect()
     }
 
     /// Names of columns that the reference does not have, over the window.
@@ -109,13 +173,14 @@ impl SlidingWindow {
         if let Some(last) = self.last.filter(|last| block(*last) != block(pane)) {
             self.flip(block(last), block(pane));
         }
+        if let Some(last) = self.last {
+            let sums = self.parts.iter_mut().chain([&mut self.whole]);
+            sums.for_each(|sum| sum.advance(&self.panes, last, pane));
+        }
         self.last = Some(pane);
         let mut left = Vec::new();
-        while let Some((oldest, data)) =
-            self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.length <= pane.0)
+        while let Some((oldest, _)) = self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.length <= pane.0)
         {
-            self.flow.subtract(&data.flow);
-            self.tallies.iter_mut().zip(&data.features).for_each(|(sum, sketch)| sum.subtract(&sketch.tally));
             left.push(oldest);
         }
         left
@@ -162,6 +227,8 @@ mod tests {
     use crate::words::Kind;
     use proptest::prelude::*;
 
+    const SUFFIXES: [u32; 3] = [1, 2, 4];
+
     fn data(values: &[f64]) -> Arc<PaneData> {
         let cells = OrderedCells::new(vec![0.25, 0.5, 0.75], vec![1]).unwrap();
         let mut accumulator = Accumulator::new(Kind::Continuous, Arc::new(Basis::Ordered(cells)), 10);
@@ -178,7 +245,7 @@ mod tests {
             start in -20i64..20,
             panes in prop::collection::vec((1i64..9, prop::collection::vec(0.0..1.0f64, 0..40)), 1..40),
         ) {
-            let mut window = SlidingWindow::new(length);
+            let mut window = SlidingWindow::new(length, &SUFFIXES);
             let mut all: Vec<(i64, Vec<f64>)> = Vec::new();
             let mut number = start;
             for (gap, values) in panes {
@@ -190,6 +257,20 @@ mod tests {
                 let mut expected: Vec<f64> = inside.flat_map(|(_, values)| values.clone()).collect();
                 expected.sort_by(f64::total_cmp);
                 prop_assert_eq!(window.flow().events, expected.len() as u64);
+                for part in window.parts().iter().filter(|part| part.panes() < length) {
+                    let first = number - i64::from(part.panes());
+                    let inside = all.iter().filter(|(pane, _)| *pane > first).flat_map(|(_, values)| values);
+                    let (rows, below) = inside.fold((0, 0), |(rows, below), value| {
+                        (rows + 1, below + u64::from(*value <= 0.25))
+                    });
+                    prop_assert_eq!(part.flow().events, rows);
+                    let sketch = window.suffix_of(0, part.panes());
+                    prop_assert_eq!(sketch.detail.digest.count(), rows);
+                    if rows > 0 {
+                        prop_assert_eq!(part.tallies()[0].cells[0], below);
+                        prop_assert_eq!(&part.tallies()[0], &sketch.tally);
+                    }
+                }
                 let features = window.features();
                 if !expected.is_empty() {
                     prop_assert_eq!(features[0].tally.valid(), expected.len() as u64);
@@ -206,12 +287,12 @@ mod tests {
         fn a_window_restored_from_its_panes_is_the_same_to_the_bit(
             length in 1u32..6, panes in prop::collection::vec(prop::collection::vec(0.0..1.0f64, 0..400), 1..25), cut in 0usize..25,
         ) {
-            let mut window = SlidingWindow::new(length);
+            let mut window = SlidingWindow::new(length, &SUFFIXES);
             let cut = cut.min(panes.len() - 1);
             for (number, values) in panes[..=cut].iter().enumerate() {
                 window.push(Pane(number as i64), data(values));
             }
-            let mut restored = SlidingWindow::new(length);
+            let mut restored = SlidingWindow::new(length, &SUFFIXES);
             for (pane, data) in window.panes() {
                 restored.push(pane, data.clone());
             }

@@ -110,7 +110,7 @@ impl SchemaName {
             SchemaName::DriftEvent => &[text!("history/1/drift-event.avsc")],
             SchemaName::RetrainingTrigger => &[text!("history/1/retraining-trigger.avsc")],
             SchemaName::WindowReport => &[text!("history/1/window-report.avsc")],
-            SchemaName::Reference => &[text!("history/1/reference.avsc")],
+            SchemaName::Reference => &[text!("history/1/reference.avsc"), text!("history/2/reference.avsc")],
             SchemaName::Delta => &[text!("history/1/delta.avsc")],
             SchemaName::Pane => &[text!("history/1/pane.avsc")],
         }

@@ -144,6 +144,13 @@ impl Grid {
         self.panes
     }
 
+    /// Lengths of the suffixes of a window in which a change is looked for, in panes: 1, 2, 4, … as far
+    /// as they are shorter than the window.
+    pub fn suffixes(&self) -> impl Iterator<Item = u32> + use<> {
+        let panes = self.panes;
+        (0..32).map(|power| 1 << power).take_while(move |length| *length < panes)
+    }
+
     /// The pane that holds `time`.
     pub fn pane_of(&self, time: Time) -> Pane {
         Pane(time.ms().div_euclid(self.slide_ms))
@@ -206,6 +213,9 @@ mod tests {
         assert_eq!(grid.pane_of(Time::from_ms(-1)), Pane(-1));
         assert_eq!(grid.end(Pane(1)), grid.start(Pane(2)));
         assert_eq!((grid.panes(), grid.size_ms()), (3, 3000));
+        assert_eq!(grid.suffixes().collect::<Vec<_>>(), [1, 2]);
+        let suffixes = |panes| Grid::new(panes, 1, 1).unwrap().suffixes().collect::<Vec<_>>();
+        assert_eq!((suffixes(1), suffixes(4), suffixes(5)), (vec![], vec![1, 2], vec![1, 2, 4]));
         assert!(Grid::new(2500, 1000, 100).is_err());
         assert!(Grid::new(3000, 1000, 300).is_err());
     }

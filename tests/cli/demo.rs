@@ -9,7 +9,8 @@ fn the_demo_finds_all_that_it_injects_and_nothing_else_and_ends_by_itself() {
     let ran = Place::new().run("demo --for 20s --format json");
     let took = started.elapsed();
     assert_eq!((ran.code, &*ran.stderr), (0, ""));
-    assert!(took > Duration::from_secs(20) && took < Duration::from_secs(60), "{took:?}");
+    // How long it takes to catch up at the end is the machine's affair; that it ends is ours.
+    assert!(took > Duration::from_secs(20) && took < Duration::from_secs(600), "{took:?}");
 
     let lines = ran.lines();
     let (summary, records) = lines.split_last().expect("there is a summary");

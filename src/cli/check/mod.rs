@@ -89,7 +89,8 @@ enum FailOn {
 
 pub(super) fn run(args: &CheckArgs) -> Ran {
     let model = model(args)?;
-    let profile = profiles::load(&args.reference, args.reference_rows.clone(), &args.columns, Some(&model))?;
+    let profile =
+        profiles::load(&args.reference, args.reference_rows.clone(), &args.columns, Some(&model), None)?;
     let current = current::load(&args.current, args.current_rows.clone(), &args.columns, &profile)?;
     let comparisons: Vec<Comparison> =
         profile.features().iter().zip(&current.sketches).map(|(p, sketch)| compare(p, sketch)).collect();

@@ -100,7 +100,7 @@ pub(in crate::cli) struct ListArgs {
 pub(super) fn publish(args: &PublishArgs) -> Ran {
     let config = Config::load(&args.activation.config).map_err(Error::from)?;
     let model = config.model(&args.activation.model).cloned();
-    let profile = profiles::load(&args.input, None, &ColumnArgs::default(), model.as_ref())?;
+    let profile = profiles::load(&args.input, None, &ColumnArgs::default(), model.as_ref(), None)?;
     profile.check_size(config.limits.features)?;
     let desk = Desk::open(&config, &args.activation)?;
     desk.send_profile(&profile)?;
@@ -167,7 +167,7 @@ pub(super) fn list(args: &ListArgs) -> Ran {
 
 fn read(config: &Config, connection: &Connection) -> Result<References> {
     let settings =
-        config.reference_settings(|path| profiles::load(path, None, &ColumnArgs::default(), None))?;
+        config.reference_settings(|path| profiles::load(path, None, &ColumnArgs::default(), None, None))?;
     TopicAdmin::new(&connection.kafka)?.reach()?;
     let deadline = Instant::now() + READ;
     let keep_going = || Instant::now() < deadline;

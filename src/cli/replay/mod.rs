@@ -7,13 +7,14 @@ mod show;
 
 use super::columns::ColumnArgs;
 use super::output::{Meter, OutputFormat};
+use super::window::{WindowArgs, duration};
 use super::{Outcome, Ran, Stop, output};
 use crate::engine::{Output, Pipeline, Taken};
 use crate::error::{Error, Result};
 use crate::event::{BadReason, BadRecord};
 use crate::files::parse_row_range;
 use crate::policy::record::{DriftEvent, SCHEMA_VERSION, Transition};
-use crate::words::{Name, Severity, Time, parse_duration_ms};
+use crate::words::{Name, Severity, Time};
 use clap::{Args, ValueEnum};
 use records::Source;
 use serde::Serialize;
@@ -59,12 +60,8 @@ pub(super) struct ReplayArgs {
     /// The version that the rows are of
     #[arg(long, value_name = "NAME", default_value = "")]
     version: String,
-    /// Length of a window; default 24h
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    window: Option<i64>,
-    /// How often a window is judged; default the whole window, or 1h
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    slide: Option<i64>,
+    #[command(flatten)]
+    cut: WindowArgs,
     /// The fine grid of event time; default a tenth of the slide
     #[arg(long, value_name = "TIME", value_parser = duration)]
     look: Option<i64>,
@@ -297,9 +294,4 @@ impl FailOn {
             FailOn::Trigger => false,
         }
     }
-}
-
-fn duration(text: &str) -> Result<i64, String> {
-    parse_duration_ms(text)
-        .and_then(|ms| if ms > 0 { Ok(ms) } else { Err("longer than nothing, please".into()) })
 }

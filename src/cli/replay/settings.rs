@@ -66,7 +66,7 @@ pub(super) fn pipeline(args: &ReplayArgs, config: &Config, mode: Mode) -> Result
                 ));
             }
         };
-        let profile = profiles::load(path, rows, &args.columns, Some(model))?;
+        let profile = profiles::load(path, rows, &args.columns, Some(model), Some(config.window.grid))?;
         references.set_default(model.name.clone(), Arc::new(profile));
     }
     let mut sketcher = config.sketcher();
@@ -120,7 +120,7 @@ fn without_file(args: &ReplayArgs, mode: Mode) -> Result<Table> {
     );
     let model = Table::from_iter([("name".to_owned(), Value::from(model))]);
     table.insert("model".into(), Value::Array(vec![Value::Table(model)]));
-    if args.window.is_none() && args.slide.is_none() {
+    if args.cut.window.is_none() && args.cut.slide.is_none() {
         let window = Config::default().window.grid;
         overlay(&mut table, grid(window.size_ms(), window.slide_ms(), args.look));
     }
@@ -141,7 +141,7 @@ fn follow_min_rows(table: &mut Table) {
 /// `[window]` as the options have it: the slide is the window's size, the look a tenth of the slide.
 fn windows(args: &ReplayArgs) -> Table {
     let look = args.look;
-    match (args.window, args.slide) {
+    match (args.cut.window, args.cut.slide) {
         (Some(size), slide) => grid(size, slide.unwrap_or(size), look),
         (None, Some(slide)) => {
             let mut table = grid(slide, slide, look);

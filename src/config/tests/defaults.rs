@@ -58,6 +58,7 @@ budget = { false_events = 1.0, per = "30d" }
 thresholds.psi = { warning = 0.04, drift = 0.1, critical = 0.25 }
 thresholds.ks  = { warning = 0.08, drift = 0.125, critical = 0.2 }
 thresholds.share = { warning = 0.02, drift = 0.1, critical = 0.5 }
+suffixes = "calibrated"
 raise = { k = 1, n = 1, min_spread = "0%" }
 clear = { k = 3, n = 3, factor = 0.8 }
 event_cooldown = "6h"

@@ -130,5 +130,13 @@ fn profile<'a>(
     singletons: u64,
 ) -> FeatureProfile {
     let sketch = sketch(kind, &basis, values);
-    FeatureProfile { name: "x".into(), role: Role::Feature, kind, basis, sketch, singletons }
+    FeatureProfile {
+        name: "x".into(),
+        role: Role::Feature,
+        kind,
+        basis,
+        sketch,
+        singletons,
+        calibration: vec![],
+    }
 }

@@ -107,6 +107,9 @@ fn the_names_and_labels_of_the_metrics_are_these() {
     # HELP driftline_incident_open Open incidents.
     # TYPE driftline_incident_open gauge
     driftline_incident_open{category="distribution",model="fraud",severity="drift",version="7"} 2
+    # HELP driftline_limited_rows_total Rows left out because a limit has no room for their model, version or segment.
+    # TYPE driftline_limited_rows_total counter
+    driftline_limited_rows_total{limit="segments"} 5
     # HELP driftline_model_insufficient_windows_total Windows of all traffic of a version with too little to judge.
     # TYPE driftline_model_insufficient_windows_total counter
     driftline_model_insufficient_windows_total{model="fraud"} 1
@@ -179,6 +182,7 @@ fn the_log_says_each_fact_in_a_line() {
     DEBUG late records counted model="fraud" records=2
     WARN rows left out: sketched against another reference than their pane model="fraud" rows=3 left_out=0
     WARN rows left out: an idle partition woke after their pane had closed model="fraud" rows=4 left_out=0
+    WARN rows are not monitored: more came than the limit has room for key=["fraud","7",["de"]] limit="segments" rows=5 left_out=0
     WARN model is not configured, its rows are counted as unrouted model="a\nb"
     WARN no reference, rows are counted and not judged model="fraud" version="7"
     DEBUG transaction committed stage=sketch took=40ms records=12
