@@ -133,16 +133,13 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
 }
 
 /// The settings that the features are judged by.
-fn model(args: &CheckArgs) -> Result<ModelSettings> {
-    let Some(path) = &args.config else { return Ok(Config::default().unlisted_model("model")) };
-    let config = Config::load(path)?;
+fn model(args: &CheckArgs, config: &Config) -> Result<ModelSettings> {
     match (&args.model, &config.models[..]) {
-        (Some(name), _) => config.model(name).cloned().ok_or_else(|| no_model(name, &config)),
+        (Some(name), _) => config.model(name).cloned().ok_or_else(|| no_model(name, config)),
         (None, [only]) => Ok(only.clone()),
         (None, []) => Ok(config.unlisted_model("model")),
         (None, _) => Err(Error::usage("the configuration has several models")
-            .at(path.display())
-            .hint(format!("say which with --model: {}", names(&config)))),
+            .hint(format!("say which with --model: {}", names(config)))),
     }
 }
 

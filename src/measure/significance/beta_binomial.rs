@@ -11,24 +11,54 @@
 use std::f64::consts::PI;
 
 /// The p-value of `c` missing of `n` rows, where the reference missed `r` of `m` (`c <= n`,
-/// `r <= m`): the tail on the side of the change, doubled, since both sides are asked.
-pub fn missing_p(c: u64, n: u64, r: u64, m: u64) -> f64 {
-    let (a, b) = (r + 1, m - r + 1);
+/// `r <= m`) and `factor` rows count as one: the tail on the side of the change, doubled, since both
+/// sides are asked.
+pub fn missing_p(c: u64, n: u64, r: u64, m: u64, factor: f64) -> f64 {
     let (window, reference) = (u128::from(c) * u128::from(m), u128::from(r) * u128::from(n));
     let tail = match window.cmp(&reference) {
-        std::cmp::Ordering::Greater => beta_binomial_upper(c, n, a, b),
-        std::cmp::Ordering::Less => beta_binomial_lower(c, n, a, b),
+        std::cmp::Ordering::Greater => {
+            let Rise { c, n, r, m } = Rise { c, n, r, m }.thinned(factor);
+            beta_binomial_upper(c, n, r + 1, m - r + 1)
+        }
+        std::cmp::Ordering::Less => {
+            // That fewer are missing is that more are there.
+            let Rise { c, n, r, m } = Rise { c: n - c, n, r: m - r, m }.thinned(factor);
+            beta_binomial_lower(n - c, n, m - r + 1, r + 1)
+        }
         std::cmp::Ordering::Equal => return 1.0,
     };
     (2.0 * tail).min(1.0)
 }
 
 /// The p-value of `c` unseen of `n` rows, where `singletons` of the reference's `m` rows were the
-/// only ones of their category (`c <= n`): as often as a row was the first of its category, it was
-/// unseen before. `None` when every row of the reference was one, or it has none.
-pub fn unseen_p(c: u64, n: u64, singletons: u64, m: u64) -> Option<f64> {
-    let rest = m.checked_sub(singletons).filter(|rest| *rest > 0)?;
-    Some(beta_binomial_upper(c, n, singletons + 1, rest))
+/// only ones of their category (`c <= n`) and `factor` rows count as one: as often as a row was the
+/// first of its category, it was unseen before. `None` when every row of the reference was one, or it
+/// has none.
+pub fn unseen_p(c: u64, n: u64, singletons: u64, m: u64, factor: f64) -> Option<f64> {
+    m.checked_sub(singletons).filter(|rest| *rest > 0)?;
+    let Rise { c, n, r, m } = Rise { c, n, r: singletons, m }.thinned(factor);
+    Some(beta_binomial_upper(c, n, r + 1, (m - r).max(1)))
+}
+
+/// More of something: `c` of `n` rows, `r` of the reference's `m`.
+struct Rise {
+    c: u64,
+    n: u64,
+    r: u64,
+    m: u64,
+}
+
+impl Rise {
+    /// The same of rows of which `factor` count as one; rounded so that it is no larger a rise.
+    fn thinned(self, factor: f64) -> Rise {
+        if factor <= 1.0 {
+            return self;
+        }
+        let down = |count: u64| (count as f64 / factor).floor() as u64;
+        let up = |count: u64| (count as f64 / factor).ceil() as u64;
+        let (n, m) = (up(self.n), down(self.m).max(1));
+        Rise { c: down(self.c), n, r: up(self.r).min(m), m }
+    }
 }
 
 /// P(X >= c) for X of BetaBinomial(n, a, b), with `a` and `b` at least 1.
@@ -202,37 +232,48 @@ mod tests {
     fn a_reference_without_missing_values_still_expects_a_few() {
         // One more row like the reference's 9 is missing with chance 1/11 after none in 9 were.
         assert!((beta_binomial_upper(1, 1, 1, 10) - 1.0 / 11.0).abs() < 1e-15);
-        assert_eq!(missing_p(0, 1000, 0, 10_000), 1.0);
-        assert!(missing_p(1, 1000, 0, 10_000) > 0.1);
-        assert!(missing_p(10, 1000, 0, 10_000) < 1e-8);
+        assert_eq!(missing_p(0, 1000, 0, 10_000, 1.0), 1.0);
+        assert!(missing_p(1, 1000, 0, 10_000, 1.0) > 0.1);
+        assert!(missing_p(10, 1000, 0, 10_000, 1.0) < 1e-8);
     }
 
     #[test]
     fn a_fall_is_as_surprising_as_the_rise_of_its_opposite() {
         for (c, r) in [(3, 100), (40, 100), (180, 700), (1000, 999)] {
             let (as_missing, as_present) =
-                (missing_p(c, 1000, r, 1000), missing_p(1000 - c, 1000, 1000 - r, 1000));
+                (missing_p(c, 1000, r, 1000, 1.0), missing_p(1000 - c, 1000, 1000 - r, 1000, 1.0));
             assert!((as_missing / as_present - 1.0).abs() < 1e-10, "{c} {r}: {as_missing} {as_present}");
         }
     }
 
     #[test]
     fn a_column_of_identifiers_has_no_unseen_test() {
-        assert_eq!(unseen_p(500, 500, 1000, 1000), None);
-        assert_eq!(unseen_p(0, 0, 0, 0), None);
-        assert!(unseen_p(50, 500, 100, 1000).unwrap() > 0.3);
-        assert!(unseen_p(50, 500, 10, 1000).unwrap() < 1e-9);
+        assert_eq!(unseen_p(500, 500, 1000, 1000, 1.0), None);
+        assert_eq!(unseen_p(0, 0, 0, 0, 1.0), None);
+        assert!(unseen_p(50, 500, 100, 1000, 1.0).unwrap() > 0.3);
+        assert!(unseen_p(50, 500, 10, 1000, 1.0).unwrap() < 1e-9);
     }
 
     #[test]
     fn samples_of_a_hundred_million_rows_are_answered_at_once() {
         let n = 100_000_000;
-        let p = missing_p(n / 2 + 30_000, n, n / 2, n);
+        let p = missing_p(n / 2 + 30_000, n, n / 2, n, 1.0);
         assert!((1e-6..1e-3).contains(&p), "{p}");
-        assert_eq!(missing_p(n, n, 0, n), 0.0);
+        assert_eq!(missing_p(n, n, 0, n, 1.0), 0.0);
     }
 
     proptest! {
+        #[test]
+        fn the_more_rows_count_as_one_the_less_they_prove(
+            c in 0u64..300, extra in 0u64..3000, r in 0u64..300, rest in 0u64..3000, factor in 1.0..50.0f64,
+        ) {
+            let (n, m) = (c + extra, r + rest);
+            let (thinned, whole) = (missing_p(c, n, r, m, factor), missing_p(c, n, r, m, 1.0));
+            prop_assert!((0.0..=1.0).contains(&thinned));
+            // Rounding apart, also for a few rows; two-sided p near 1 may go either way.
+            prop_assert!(thinned >= whole * 0.999 || whole > 0.5, "{} {}", thinned, whole);
+        }
+
         #[test]
         fn the_two_tails_share_out_all_of_the_chance(c in 0u64..400, extra in 0u64..400, a in 1u64..3000, b in 1u64..3000) {
             let n = c + extra + 1;

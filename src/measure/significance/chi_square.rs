@@ -13,12 +13,12 @@
 use statrs::function::gamma::checked_gamma_ur;
 
 /// What both samples must expect in a pooled cell.
-const MIN_EXPECTED: u64 = 5;
+const MIN_EXPECTED: f64 = 5.0;
 
 /// A chi-square test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PooledTest {
-    /// X².
+    /// X² of the rows as counted.
     pub statistic: f64,
     /// Degrees of freedom: pooled cells less one; at least 1.
     pub degrees: u64,
@@ -44,57 +44,62 @@ impl Cell {
     }
 
     /// Whether both samples expect enough of this cell, `total` being all rows of each.
-    fn is_filled(self, total: Cell) -> bool {
+    fn is_filled(self, total: Cell, factor: f64) -> bool {
         let least = u128::from(total.reference.min(total.window));
-        u128::from(self.sum()) * least >= u128::from(MIN_EXPECTED) * u128::from(total.sum())
+        let enough = (MIN_EXPECTED * factor).ceil() as u128;
+        u128::from(self.sum()) * least >= enough * u128::from(total.sum())
     }
 }
 
-/// The test over ordered cells of (reference, window) counts. Cells join their right neighbour until
+/// The test over ordered cells of (reference, window) counts, of which `factor` count as one. Cells join their right neighbour until
 /// both samples expect 5, and what is left at the end joins the last. `None` when fewer than two
 /// cells remain.
-pub fn pooled_ordered(counts: impl Iterator<Item = (u64, u64)> + Clone) -> Option<PooledTest> {
+pub fn pooled_ordered(
+    counts: impl Iterator<Item = (u64, u64)> + Clone,
+    factor: f64,
+) -> Option<PooledTest> {
     let cells = counts.map(|(reference, window)| Cell { reference, window });
     let total = total(cells.clone());
     let mut pooled: Vec<Cell> = Vec::new();
     let mut open = Cell::default();
     for cell in cells {
         open.join(cell);
-        if open.is_filled(total) {
+        if open.is_filled(total, factor) {
             pooled.push(std::mem::take(&mut open));
         }
     }
     if let Some(last) = pooled.last_mut() {
         last.join(open);
     }
-    test(&pooled, total)
+    test(&pooled, total, factor)
 }
 
 /// The test over categories of (reference, window) counts, and `unseen` rows of the window in
-/// categories that the reference never saw. Categories of which a sample expects fewer than 5 form
+/// categories that the reference never saw; `factor` rows count as one. Categories of which a sample expects fewer than 5 form
 /// one cell with the unseen ones, and that joins the smallest other cell if it still falls short.
 /// `None` when fewer than two cells remain.
 pub fn pooled_categories(
     counts: impl Iterator<Item = (u64, u64)> + Clone,
     unseen: u64,
+    factor: f64,
 ) -> Option<PooledTest> {
     let cells = counts.map(|(reference, window)| Cell { reference, window });
     let mut rare = Cell { reference: 0, window: unseen };
     let total = total(cells.clone().chain([rare]));
     let mut pooled: Vec<Cell> = Vec::new();
     for cell in cells {
-        if cell.is_filled(total) {
+        if cell.is_filled(total, factor) {
             pooled.push(cell);
         } else {
             rare.join(cell);
         }
     }
-    if rare.is_filled(total) {
+    if rare.is_filled(total, factor) {
         pooled.push(rare);
     } else if let Some(smallest) = pooled.iter_mut().min_by_key(|cell| cell.sum()) {
         smallest.join(rare);
     }
-    test(&pooled, total)
+    test(&pooled, total, factor)
 }
 
 fn total(cells: impl Iterator<Item = Cell>) -> Cell {
@@ -104,13 +109,13 @@ fn total(cells: impl Iterator<Item = Cell>) -> Cell {
     })
 }
 
-fn test(pooled: &[Cell], total: Cell) -> Option<PooledTest> {
+fn test(pooled: &[Cell], total: Cell, factor: f64) -> Option<PooledTest> {
     let degrees = pooled.len().checked_sub(1).filter(|degrees| *degrees > 0)? as u64;
     if total.reference == 0 || total.window == 0 {
         return None;
     }
     let (m, n) = (total.reference as f64, total.window as f64);
-    let statistic = pooled
+    let statistic: f64 = pooled
         .iter()
         .map(|cell| {
             // Both samples miss their expectation by the same rows, so one square serves both.
@@ -120,7 +125,7 @@ fn test(pooled: &[Cell], total: Cell) -> Option<PooledTest> {
             apart * apart / expected * (1.0 + n / m)
         })
         .sum();
-    Some(PooledTest { statistic, degrees, p_value: upper_tail(statistic, degrees) })
+    Some(PooledTest { statistic, degrees, p_value: upper_tail(statistic / factor, degrees) })
 }
 
 /// The chance that a chi-square variable of `degrees` degrees of freedom passes `statistic`.
@@ -143,8 +148,8 @@ mod tests {
         for case in Expected::load().chi_square {
             let counts = case.reference.iter().copied().zip(case.window.iter().copied());
             let found = match case.ordered {
-                true => pooled_ordered(counts),
-                false => pooled_categories(counts, case.unseen),
+                true => pooled_ordered(counts, 1.0),
+                false => pooled_categories(counts, case.unseen, 1.0),
             };
             match (found, case.degrees) {
                 (None, 0) => {}
@@ -161,23 +166,34 @@ mod tests {
     #[test]
     fn ordered_cells_join_their_right_neighbour_until_both_samples_expect_five() {
         // Two equal samples: a cell needs ten rows of both. 4+4, then 6+6 more; then 5+5; 1+1 joins.
-        let pooled = pooled_ordered([(4, 4), (6, 6), (0, 0), (5, 5), (1, 1)].into_iter()).unwrap();
+        let pooled = pooled_ordered([(4, 4), (6, 6), (0, 0), (5, 5), (1, 1)].into_iter(), 1.0).unwrap();
         assert_eq!((pooled.degrees, pooled.statistic), (1, 0.0));
-        assert_eq!(pooled_ordered([(4, 4), (3, 3)].into_iter()), None);
-        assert_eq!(pooled_ordered([(40, 0), (40, 0)].into_iter()), None);
-        assert_eq!(pooled_ordered(std::iter::empty()), None);
+        assert_eq!(pooled_ordered([(4, 4), (3, 3)].into_iter(), 1.0), None);
+        assert_eq!(pooled_ordered([(40, 0), (40, 0)].into_iter(), 1.0), None);
+        assert_eq!(pooled_ordered(std::iter::empty(), 1.0), None);
     }
 
     #[test]
     fn one_unseen_row_in_a_thousand_proves_nothing() {
-        let pooled = pooled_categories([(5000, 500), (5000, 499)].into_iter(), 1).unwrap();
+        let pooled = pooled_categories([(5000, 500), (5000, 499)].into_iter(), 1, 1.0).unwrap();
         assert!(pooled.degrees == 1 && pooled.p_value > 0.9, "{pooled:?}");
+    }
+
+    #[test]
+    fn rows_of_which_four_count_as_one_prove_as_much_as_a_quarter_of_them() {
+        let counts = |times: u64| [(60, 20), (40, 30), (5, 5)].map(|(m, n)| (m * times, n * times));
+        let (whole, quarter) = (
+            pooled_ordered(counts(4).into_iter(), 4.0).unwrap(),
+            pooled_ordered(counts(1).into_iter(), 1.0).unwrap(),
+        );
+        assert_eq!(whole.degrees, quarter.degrees);
+        assert_close(whole.p_value, quarter.p_value, 1e-12, &whole);
     }
 
     #[test]
     fn counts_in_the_billions_stay_finite() {
         let huge = 1 << 60;
-        let pooled = pooled_categories([(huge, 0), (0, huge)].into_iter(), huge).unwrap();
+        let pooled = pooled_categories([(huge, 0), (0, huge)].into_iter(), huge, 1.0).unwrap();
         assert!(pooled.statistic.is_finite() && pooled.p_value == 0.0);
     }
 
@@ -185,7 +201,7 @@ mod tests {
         #[test]
         fn proportional_samples_are_never_surprising(counts in prop::collection::vec(0u64..50, 0..40)) {
             let doubled = counts.iter().map(|count| (2 * count, *count));
-            for found in [pooled_ordered(doubled.clone()), pooled_categories(doubled, 0)].into_iter().flatten() {
+            for found in [pooled_ordered(doubled.clone(), 1.0), pooled_categories(doubled, 0, 1.0)].into_iter().flatten() {
                 prop_assert!(found.statistic < 1e-20 && found.p_value > 0.999_999, "{:?}", found);
             }
         }
@@ -193,8 +209,9 @@ mod tests {
         #[test]
         fn a_test_always_gives_a_probability(
             counts in prop::collection::vec((0u64..1000, 0u64..1000), 0..40), unseen in 0u64..1000,
+            factor in 1.0..100.0f64,
         ) {
-            for found in [pooled_ordered(counts.iter().copied()), pooled_categories(counts.iter().copied(), unseen)]
+            for found in [pooled_ordered(counts.iter().copied(), factor), pooled_categories(counts.iter().copied(), unseen, factor)]
                 .into_iter().flatten()
             {
                 prop_assert!((0.0..=1.0).contains(&found.p_value) && found.statistic >= 0.0);

@@ -28,14 +28,14 @@ pub fn kolmogorov_q(z: f64) -> f64 {
     2.0 * (term(1.0) - term(2.0) + term(3.0) - term(4.0))
 }
 
-/// The p-value of a distance `d` (0 to 1) between samples of `n` and `m` values; 1 where one is
-/// empty.
-pub fn kolmogorov_p(d: f64, n: u64, m: u64) -> f64 {
+/// The p-value of a distance (0 to 1) between samples of `n` and `m` values, of which `factor` count
+/// as one; 1 where a sample is empty.
+pub fn kolmogorov_p(distance: f64, n: u64, m: u64, factor: f64) -> f64 {
     if n == 0 || m == 0 {
         return 1.0;
     }
-    let (n, m) = (n as f64, m as f64);
-    kolmogorov_q((n / (n + m) * m).sqrt() * d)
+    let (n, m) = (n as f64 / factor, m as f64 / factor);
+    kolmogorov_q((n / (n + m) * m).sqrt() * distance)
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn p_falls_as_the_distance_grows_and_has_no_answer_outside_0_to_1() {
-        let p: Vec<f64> = (0..=1000).map(|i| kolmogorov_p(f64::from(i) / 1000.0, 500, 4500)).collect();
+        let p: Vec<f64> = (0..=1000).map(|i| kolmogorov_p(f64::from(i) / 1000.0, 500, 4500, 1.0)).collect();
         assert!(p.is_sorted_by(|a, b| a >= b) && p.iter().all(|p| (0.0..=1.0).contains(p)));
         assert_eq!(p[0], 1.0);
         for nasty in [f64::NAN, f64::NEG_INFINITY, -1.0] {
@@ -60,7 +60,8 @@ mod tests {
         }
         assert_eq!(kolmogorov_q(f64::INFINITY), 0.0);
         assert_eq!(kolmogorov_q(1e200), 0.0);
-        assert_eq!(kolmogorov_p(0.9, 0, 10), 1.0);
-        assert_eq!(kolmogorov_p(1.0, u64::MAX, u64::MAX), 0.0);
+        assert_eq!(kolmogorov_p(0.9, 0, 10, 1.0), 1.0);
+        assert_eq!(kolmogorov_p(1.0, u64::MAX, u64::MAX, 1.0), 0.0);
+        assert_eq!(kolmogorov_p(0.05, 2000, 8000, 4.0), kolmogorov_p(0.05, 500, 2000, 1.0));
     }
 }

@@ -1,7 +1,8 @@
 //! How surprising a difference is if nothing changed: the laws behind the p-values.
 //!
-//! Each takes counts and returns a probability from 0 to 1, never NaN. Rows are taken as
-//! independent; what dependence costs is for the caller to account for in the counts.
+//! Each takes counts and returns a probability from 0 to 1, never NaN. Rows that hang together are
+//! worth fewer independent ones: each law also takes the `factor` (at least 1) of rows that count as
+//! one, and works with n/factor and m/factor rows, rounded so that the evidence only weakens.
 
 mod beta_binomial;
 mod chi_square;
