@@ -7,7 +7,7 @@ use super::tree::{Entry, Node, Value};
 /// A setting, or a table of them: its path, the value that asks for nothing, and what is missing.
 type NotBuilt = (&'static str, Option<&'static str>, &'static str);
 
-const NOT_BUILT: [NotBuilt; 27] = [
+const NOT_BUILT: [NotBuilt; 22] = [
     ("bootstrap", None, "a reference made from the first production data"),
     ("http.token_file", None, "the server has no page and no API that a token would guard"),
     ("input.max_watermark_step", Some(""), "a bound on how far one event may move the watermark"),
@@ -19,11 +19,6 @@ const NOT_BUILT: [NotBuilt; 27] = [
     ("policy.retrain.reject_hold", None, "acknowledging a trigger, which can then be rejected"),
     ("policy.retrain.run_ttl", None, "acknowledging a trigger, after which a run may expire"),
     ("policy.retrain.schedule", Some(""), "retraining by schedule"),
-    ("policy.thresholds.chi_square", None, "thresholds on this measure"),
-    ("policy.thresholds.hellinger", None, "thresholds on this measure"),
-    ("policy.thresholds.jensen_shannon", None, "thresholds on this measure"),
-    ("policy.thresholds.wasserstein", None, "thresholds on this measure"),
-    ("policy.thresholds.z_score", None, "thresholds on this measure"),
     ("privacy", None, "hashed categories and dead letters without their payload"),
     ("privacy.categories", Some("plain"), "hashed categories"),
     ("privacy.dead_letters", Some("whole"), "dead letters without their payload"),

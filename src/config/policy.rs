@@ -6,6 +6,7 @@ use super::section::Section;
 use super::values::{
     self, choice, duration, fraction, list, percent, positive, small_count, some_duration, some_fraction,
 };
+use crate::measure::{MEASURES, PerMeasure, Range};
 use crate::policy::{
     BlockOn, Budget, Clear, EventsPolicy, Levels, Mode, PolicySettings, Raise, RetrainOn, RetrainPolicy,
     Suffixes, Thresholds,
@@ -69,11 +70,18 @@ fn read_budget(mut section: Section) -> Option<Budget> {
 /// Reads `thresholds`, of a policy or a feature.
 pub(super) fn read_thresholds(section: Section) -> Option<Thresholds> {
     let mut section = section.known_as("policy.thresholds");
-    let psi = read_levels(section.section("psi"), "psi", false);
-    let ks = read_levels(section.section("ks"), "ks", true);
+    let mut measures = PerMeasure::default();
+    let mut complete = true;
+    for info in &MEASURES {
+        if section.optional(info.name).is_some() {
+            let levels = read_levels(section.section(info.name), info.name, info.range == Range::Fraction);
+            complete &= levels.is_some();
+            *measures.get_mut(info.measure) = levels;
+        }
+    }
     let share = read_levels(section.section("share"), "share", true);
     section.close();
-    Some(Thresholds { psi: psi?, ks: ks?, share: share? })
+    complete.then_some(Thresholds { measures, share: share? })
 }
 
 fn read_levels(mut section: Section, measure: &str, at_most_one: bool) -> Option<Levels> {

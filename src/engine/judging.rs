@@ -4,9 +4,11 @@
 use super::Output;
 use super::evaluator::EvaluatorSettings;
 use super::model::{Held, ModelState, SegmentState, VersionState};
-use crate::measure::{Comparison, Summary, Tested, compare, top_bins};
+use crate::measure::{
+    Comparison, MEASURES, Summary, Tested, compare, new_categories, tail_rules, top_bins,
+};
 use crate::policy::record::{
-    Category, Chunk, DriftEvent, FeatureReport, ModelStateInfo, ReferenceInfo, ResolveReason, SCHEMA_VERSION,
+    Category, Chunk, DriftEvent, FeatureReport, FeatureWarning, ModelStateInfo, ReferenceInfo, ResolveReason, SCHEMA_VERSION,
     Summaries, WindowInfo, WindowReport, WindowState,
 };
 use crate::policy::{
@@ -53,12 +55,13 @@ impl FeatureContext<'_> {
         let judgement =
             judge(comparison, self.all_rows, self.min_rows, self.level, &feature.thresholds, factor);
         let mut measures = comparison.measures;
-        if let Some(psi) = &mut measures.psi {
-            psi.threshold = Some(feature.thresholds.psi.drift);
+        for info in &MEASURES {
+            if let Some(measure) = measures.get_mut(info.measure) {
+                measure.threshold = feature.thresholds.measures.get(info.measure).map(|levels| levels.drift);
+            }
         }
-        if let Some(ks) = &mut measures.ks {
-            ks.threshold = Some(feature.thresholds.ks.drift);
-        }
+        let is_ruled = measures.wasserstein.is_some() && tail_rules(profile);
+        let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
         let reference = &profile.sketch;
         let report = FeatureReport {
             feature: profile.name.clone(),
@@ -69,6 +72,7 @@ impl FeatureContext<'_> {
             rows: sketch.tally.valid(),
             missing: sketch.tally.missing,
             invalid: sketch.tally.invalid,
+            unseen: sketch.tally.unseen,
             importance: feature.importance,
             verdict: judgement.verdict,
             drift: judgement.verdict.is_drift(),
@@ -76,6 +80,8 @@ impl FeatureContext<'_> {
             measures,
             summary: Summaries { reference: Summary::of(reference), current: Summary::of(sketch) },
             top_bins: top_bins(profile, sketch),
+            new_categories: new_categories(sketch),
+            warnings,
         };
         JudgedFeature { report, judgement }
     }

@@ -3,8 +3,19 @@
 //! What decides (`p_certain` and the sizes) rests on counts only. Levels, thresholds, suffixes and
 //! verdicts are not here.
 
-use super::significance::{kolmogorov_p, missing_p, pooled_categories, pooled_ordered, unseen_p};
-use super::{Measures, ks, psi};
+use super::bins::Bins;
+use super::chi_square::chi_square;
+use super::curve::Curves;
+use super::hellinger::hellinger;
+use super::jensen_shannon::jensen_shannon;
+use super::ks::ks;
+use super::psi::psi;
+use super::significance::{
+    PooledTest, kolmogorov_p, missing_p, pooled_categories, pooled_ordered, unseen_p,
+};
+use super::wasserstein::wasserstein;
+use super::z_score::{missing_z_score, z_score};
+use super::{MEASURES, Measures, PerMeasure};
 use crate::reference::FeatureProfile;
 use crate::sketch::{Basis, FeatureSketch, Tally};
 use crate::words::{Kind, Question};
@@ -75,10 +86,8 @@ pub struct Tested {
 /// `None` is not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Sizes {
-    /// `corrected` of psi.
-    pub psi: Option<f64>,
-    /// `low` of ks.
-    pub ks: Option<f64>,
+    /// `corrected` of the measures that size the question; of a negative one the magnitude is judged.
+    pub measures: PerMeasure<Option<f64>>,
     /// Change of a share of rows, from -1 to 1, negative when it fell; its magnitude is judged. Of
     /// the unseen only the excess over what was to be expected.
     pub share: Option<f64>,
@@ -105,48 +114,86 @@ impl fmt::Display for Untestable {
     }
 }
 
+impl Sizes {
+    /// Those that `measures` give to `question`.
+    fn of(measures: &Measures, question: Question) -> Sizes {
+        let mut sizes = Sizes::default();
+        for info in MEASURES.iter().filter(|info| info.question == question) {
+            *sizes.measures.get_mut(info.measure) =
+                measures.get(info.measure).map(|measure| measure.corrected);
+        }
+        sizes
+    }
+}
+
 /// Compares `window` with `reference`; both must be counted in the reference's cells.
 pub fn compare(reference: &FeatureProfile, window: &FeatureSketch) -> Comparison {
-    let ks = match &*reference.basis {
-        Basis::Ordered(cells) => ks::ks(cells, &reference.sketch, window),
-        Basis::Categories(_) => None,
-    };
-    let measures = Measures { psi: psi::psi(reference, window), ks, ..Measures::default() };
+    let pooled = pooled(reference, &window.tally);
+    let measures = measures(reference, window, pooled.as_ref());
     let answer =
         |outcome: Result<Tested, Untestable>| outcome.map_or_else(Answer::Untestable, Answer::Tested);
     Comparison {
         rows: window.tally.valid(),
         reference_rows: reference.valid(),
-        shape: answer(shape(reference, &window.tally, &measures)),
-        missing: answer(missing(&reference.sketch.tally, &window.tally)),
+        shape: answer(shape(reference, &window.tally, &measures, pooled)),
+        missing: answer(missing(&reference.sketch.tally, &window.tally, &measures)),
         unseen: answer(unseen(reference, &window.tally)),
         measures,
     }
 }
 
-fn shape(reference: &FeatureProfile, window: &Tally, measures: &Measures) -> Result<Tested, Untestable> {
+/// The test of pooled cells; `None` for continuous features, and where too few cells remain.
+fn pooled(reference: &FeatureProfile, window: &Tally) -> Option<PooledTest> {
+    let counts = reference.sketch.tally.cells.iter().copied().zip(window.cells.iter().copied());
+    match &*reference.basis {
+        _ if reference.kind == Kind::Continuous => None,
+        Basis::Ordered(_) => pooled_ordered(counts),
+        Basis::Categories(_) => pooled_categories(counts, window.unseen),
+    }
+}
+
+fn measures(reference: &FeatureProfile, window: &FeatureSketch, pooled: Option<&PooledTest>) -> Measures {
+    let sketch = &reference.sketch;
+    let bins = Bins::of(reference, window);
+    let curves = match &*reference.basis {
+        Basis::Ordered(cells) => Curves::of(cells, sketch, window),
+        Basis::Categories(_) => None,
+    };
+    Measures {
+        psi: bins.as_ref().map(psi),
+        ks: curves.as_ref().map(ks),
+        jensen_shannon: bins.as_ref().map(jensen_shannon),
+        hellinger: bins.as_ref().map(hellinger),
+        wasserstein: curves.as_ref().and_then(|curves| wasserstein(curves, sketch, window)),
+        chi_square: pooled.map(chi_square),
+        z_score: z_score(reference, window),
+        missing_z_score: missing_z_score(&sketch.tally, &window.tally),
+    }
+}
+
+fn shape(
+    reference: &FeatureProfile,
+    window: &Tally,
+    measures: &Measures,
+    pooled: Option<PooledTest>,
+) -> Result<Tested, Untestable> {
     let (n, m) = enough(window.valid(), reference.valid())?;
-    let psi = measures.psi.map(|psi| psi.corrected);
-    let sizes = Sizes { psi, ks: measures.ks.map(|ks| ks.low), share: None };
+    let sizes = Sizes::of(measures, Question::Shape);
     if let (Kind::Continuous, Some(ks)) = (reference.kind, measures.ks) {
         let (p_value, p_certain) = (kolmogorov_p(ks.value, n, m), kolmogorov_p(ks.low, n, m));
         return Ok(Tested { p_value, p_certain, sizes });
     }
-    let counts = reference.sketch.tally.cells.iter().copied().zip(window.cells.iter().copied());
-    let pooled = match &*reference.basis {
-        Basis::Ordered(_) => pooled_ordered(counts),
-        Basis::Categories(_) => pooled_categories(counts, window.unseen),
-    };
     let p = pooled.ok_or(Untestable::TooFewCells)?.p_value;
     Ok(Tested { p_value: p, p_certain: p, sizes })
 }
 
-fn missing(reference: &Tally, window: &Tally) -> Result<Tested, Untestable> {
+fn missing(reference: &Tally, window: &Tally, measures: &Measures) -> Result<Tested, Untestable> {
     let (n, m) = enough(window.rows(), reference.rows())?;
     let (c, r) = (window.missing + window.invalid, reference.missing + reference.invalid);
     let p = missing_p(c, n, r, m);
     let change = c as f64 / n as f64 - r as f64 / m as f64;
-    Ok(Tested { p_value: p, p_certain: p, sizes: Sizes { share: Some(change), ..Sizes::default() } })
+    let sizes = Sizes { share: Some(change), ..Sizes::of(measures, Question::Missing) };
+    Ok(Tested { p_value: p, p_certain: p, sizes })
 }
 
 fn unseen(reference: &FeatureProfile, window: &Tally) -> Result<Tested, Untestable> {
@@ -205,7 +252,7 @@ mod tests {
         assert_eq!(shape.p_certain, kolmogorov_q((5000.0 / 6.0_f64).sqrt() * ks.low));
         assert!(shape.p_value <= shape.p_certain && shape.p_certain < 1e-6, "{shape:?}");
         assert_eq!(
-            (shape.sizes.ks, shape.sizes.psi),
+            (shape.sizes.measures.ks, shape.sizes.measures.psi),
             (Some(ks.low), Some(found.measures.psi.unwrap().corrected))
         );
     }
@@ -225,9 +272,9 @@ mod tests {
     fn categories_have_no_distance_and_a_pooled_test() {
         let found = named(&categories(&[("a", 700), ("b", 300)], &[]), &[("a", 40), ("b", 60)]);
         let shape = found.shape.tested().unwrap();
-        assert_eq!((found.measures.ks, shape.sizes.ks), (None, None));
+        assert_eq!((found.measures.ks, shape.sizes.measures.ks), (None, None));
         assert!(shape.p_value == shape.p_certain && shape.p_value < 1e-8, "{shape:?}");
-        assert!(shape.sizes.psi.unwrap() > 0.3);
+        assert!(shape.sizes.measures.psi.unwrap() > 0.3);
     }
 
     #[test]
@@ -306,7 +353,7 @@ mod tests {
             assert_eq!((stays.measures.psi.unwrap().value, stays.measures.ks.unwrap().high), (0.0, 0.0));
             let leaves = compared(&reference, &[7.0_f64.next_up(); 100]);
             assert_eq!(
-                (leaves.measures.ks.unwrap().low, leaves.shape.tested().unwrap().sizes.ks),
+                (leaves.measures.ks.unwrap().low, leaves.shape.tested().unwrap().sizes.measures.ks),
                 (1.0, Some(1.0))
             );
             assert!(leaves.shape.tested().unwrap().p_certain < 1e-12, "{leaves:?}");

@@ -1,111 +1,32 @@
 //! The Kolmogorov-Smirnov distance: the greatest difference of the two cumulative shares.
 //!
-//! At the ends of cells both are known exactly, which certifies `low`; inside a cell each only
-//! rises, which certifies `high`. Both rest on counts. `value` follows the digests inside the cells
-//! and is held within the two. In cells of a single number, as all of a discrete feature are, there
-//! is no inside: the three are equal.
+//! *Definition.* sup |F(x) - G(x)| over all x, F the reference's and G the window's share of values
+//! up to x.
+//!
+//! *Source.* Smirnov (1948); the same D as in any table of the two-sample test.
+//!
+//! *Error.* At the ends of cells both shares are known exactly, which certifies `low`; inside a cell
+//! each only rises, which certifies `high`. Both rest on counts. `value` follows the estimated
+//! [curves](super::curve) and is held within the two. In cells of a single number, as all of a
+//! discrete feature are, there is no inside: the three are equal.
+//!
+//! *When not.* For categories it would depend on the order they are listed in, and is not given. It
+//! says little of tails: a twentieth of the rows may go anywhere for a distance of 0.05.
 
 use super::MeasureValue;
-use crate::sketch::{Digest, FeatureSketch, OrderedCells};
-use std::ops::Range;
+use super::curve::Curves;
 
-/// The distance of `window` from `reference`, both counted in `cells`; `None` where one is empty.
-pub(super) fn ks(
-    cells: &OrderedCells,
-    reference: &FeatureSketch,
-    window: &FeatureSketch,
-) -> Option<MeasureValue> {
-    let (f, g) = (Cumulative::of(reference, cells)?, Cumulative::of(window, cells)?);
-    let inner = || (0..cells.len()).filter(|cell| !cells.is_atom(*cell));
+/// The distance between `curves`.
+pub(super) fn ks(curves: &Curves<'_>) -> MeasureValue {
+    let Curves { cells, f, g, pieces } = curves;
     let low = (0..cells.len()).map(|cell| (f.at(cell).end - g.at(cell).end).abs()).fold(0.0, f64::max);
     let bound = |cell: usize| {
         let (f, g) = (f.at(cell), g.at(cell));
         (f.end - g.start).max(g.end - f.start)
     };
-    let high = inner().map(bound).fold(low, f64::max);
-    let mut value = low;
-    if high > low {
-        let mut points = [f.digest.support(), g.digest.support()].concat();
-        points.extend([f.digest, g.digest].iter().flat_map(|digest| [digest.min(), digest.max()]).flatten());
-        points.retain(|point| point.is_finite());
-        points.sort_by(f64::total_cmp);
-        points.dedup();
-        for cell in inner() {
-            // Only a cell that can hold more than what was found is worth the look.
-            if bound(cell) > value {
-                value = value.max(inside(cells, cell, &points, &f, &g));
-            }
-        }
-    }
-    Some(MeasureValue { value: value.clamp(low, high), low, high, corrected: low, threshold: None })
-}
-
-/// The greatest difference that the digests show inside `cell`, at the `points` (ascending) where
-/// one of them steps: just before and at each.
-fn inside(cells: &OrderedCells, cell: usize, points: &[f64], f: &Cumulative<'_>, g: &Cumulative<'_>) -> f64 {
-    let (lower, upper) = (cells.lower(cell), cells.upper(cell));
-    let (f, g) = (f.within(cell, lower, upper), g.within(cell, lower, upper));
-    let first = points.partition_point(|point| *point <= lower);
-    let last = points.partition_point(|point| *point <= upper);
-    points[first..last]
-        .iter()
-        .flat_map(|point| [point.next_down(), *point])
-        .map(|x| (f.share_up_to(x) - g.share_up_to(x)).abs())
-        .fold(0.0, f64::max)
-}
-
-/// Exact cumulative shares at the ends of cells, and a digest for what lies between.
-struct Cumulative<'a> {
-    ends: Vec<f64>,
-    digest: &'a Digest,
-}
-
-impl<'a> Cumulative<'a> {
-    fn of(sketch: &'a FeatureSketch, cells: &OrderedCells) -> Option<Self> {
-        let counts = &sketch.tally.cells;
-        let rows: u64 = counts.iter().sum();
-        if rows == 0 {
-            return None;
-        }
-        assert_eq!(counts.len(), cells.len(), "a sketch was compared in cells of another basis");
-        let sums = counts.iter().scan(0, |sum, count| {
-            *sum += count;
-            Some(*sum)
-        });
-        Some(Cumulative {
-            ends: sums.map(|sum| sum as f64 / rows as f64).collect(),
-            digest: &sketch.detail.digest,
-        })
-    }
-
-    /// Cumulative shares where `cell` starts and ends.
-    fn at(&self, cell: usize) -> Range<f64> {
-        let start = if cell == 0 { 0.0 } else { self.ends[cell - 1] };
-        start..self.ends[cell]
-    }
-
-    fn within(&self, cell: usize, lower: f64, upper: f64) -> Within<'a> {
-        let from = if lower == f64::NEG_INFINITY { 0.0 } else { self.digest.share_up_to(lower) };
-        let to = if upper == f64::INFINITY { 1.0 } else { self.digest.share_up_to(upper) };
-        Within { exact: self.at(cell), estimated: from..to, digest: self.digest }
-    }
-}
-
-/// One side inside a cell: the digest's course, stretched to the exact shares at the cell's ends.
-struct Within<'a> {
-    exact: Range<f64>,
-    estimated: Range<f64>,
-    digest: &'a Digest,
-}
-
-impl Within<'_> {
-    fn share_up_to(&self, x: f64) -> f64 {
-        let passed =
-            (self.digest.share_up_to(x) - self.estimated.start) / (self.estimated.end - self.estimated.start);
-        // A digest that sees nothing in a cell where values were counted leaves them in its middle.
-        let passed = if passed.is_finite() { passed.clamp(0.0, 1.0) } else { 0.5 };
-        self.exact.start + passed * (self.exact.end - self.exact.start)
-    }
+    let high = (0..cells.len()).filter(|cell| !cells.is_atom(*cell)).map(bound).fold(low, f64::max);
+    let value = pieces.iter().fold(low, |most, piece| most.max(piece.first.abs()).max(piece.last.abs()));
+    MeasureValue { value: value.clamp(low, high), low, high, corrected: low, threshold: None }
 }
 
 #[cfg(test)]
@@ -114,14 +35,14 @@ mod tests {
     use crate::event::Value;
     use crate::measure::testdata::{Expected, discrete, numbers, ordered, sketch};
     use crate::reference::FeatureProfile;
-    use crate::sketch::{Basis, quantile_of_sorted};
+    use crate::sketch::{Basis, FeatureSketch, quantile_of_sorted};
     use crate::words::Kind;
     use proptest::prelude::*;
 
     fn distance(reference: &FeatureProfile, window: &[f64]) -> MeasureValue {
         let Basis::Ordered(cells) = &*reference.basis else { panic!("cells of numbers") };
         let window = sketch(reference.kind, &reference.basis, numbers(window));
-        ks(cells, &reference.sketch, &window).unwrap()
+        ks(&Curves::of(cells, &reference.sketch, &window).unwrap())
     }
 
     fn exact(a: &[f64], b: &[f64]) -> f64 {
@@ -178,8 +99,8 @@ mod tests {
         let reference = discrete(&[1.0]);
         let Basis::Ordered(cells) = &*reference.basis else { panic!("cells of numbers") };
         let empty = sketch(Kind::Discrete, &reference.basis, [Value::Missing]);
-        assert_eq!(ks(cells, &reference.sketch, &empty), None);
-        assert_eq!(ks(cells, &FeatureSketch::default(), &reference.sketch), None);
+        assert!(Curves::of(cells, &reference.sketch, &empty).is_none());
+        assert!(Curves::of(cells, &FeatureSketch::default(), &reference.sketch).is_none());
     }
 
     fn values() -> impl Strategy<Value = Vec<f64>> {

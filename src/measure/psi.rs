@@ -1,17 +1,22 @@
 //! The population stability index: Σ (q-p)·ln(q/p) over bins fixed by the reference.
 //!
-//! Bins are the reference's deciles (continuous), its values and the gaps between them (discrete),
-//! or categories: each counted one, the reference's `other`, each unseen one that is kept by name,
-//! and the rest of the unseen. Shares are floored at 1e-4 and not renormalised, so an empty bin is
-//! finite. The value is exact and rests on counts only. Chance alone makes it (B-1)(1/n+1/m) on
-//! average over B bins, which `corrected` takes off.
+//! *Definition.* Shares of the reference (p) and of the window (q) in the shared [bins](super::bins),
+//! each raised to at least 1e-4 and not renormalised, so that an empty bin is finite. `corrected`
+//! takes off what chance alone makes on average, (B-1)(1/n+1/m) over B bins.
+//!
+//! *Source.* Jeffreys's symmetric divergence (1946, eq. 1); the name and the deciles are credit
+//! scoring's.
+//!
+//! *Error.* None: counts only, and exact.
+//!
+//! *When not.* Uncorrected on small windows: over ten equal bins chance passes 0.1 in 86 % of windows
+//! of 50 rows. An empty bin that held a tenth adds 0.69 by itself, whatever its neighbours gained.
 
 use super::MeasureValue;
+use super::bins::{Bin, Bins};
 use crate::reference::FeatureProfile;
-use crate::sketch::{Basis, FeatureSketch, OrderedCells};
-use crate::words::{Kind, Name};
+use crate::sketch::FeatureSketch;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
 
 /// Shares below this are raised to it.
 const FLOOR: f64 = 1e-4;
@@ -32,42 +37,28 @@ pub struct BinShare {
     pub contribution: f64,
 }
 
-/// The index of `window` against `reference`; `None` where one has no valid row.
-pub(super) fn psi(reference: &FeatureProfile, window: &FeatureSketch) -> Option<MeasureValue> {
-    let (m, n) = totals(reference, window)?;
-    let (mut value, mut filled) = (0.0, 0_u32);
-    for bin in bins(reference, window) {
-        value += contribution(bin.reference as f64 / m, bin.current as f64 / n);
-        filled += u32::from(bin.reference + bin.current > 0);
-    }
-    let by_chance = f64::from(filled.saturating_sub(1)) * (1.0 / n + 1.0 / m);
-    let corrected = (value - by_chance).max(0.0);
-    Some(MeasureValue { value, low: value, high: value, corrected, threshold: None })
+/// The index over `bins`.
+pub(super) fn psi(bins: &Bins<'_>) -> MeasureValue {
+    let value = bins.sum(contribution);
+    MeasureValue::exact(value, (value - bins.by_chance()).max(0.0))
 }
 
 /// The bins that make most of the index, largest first, ties in the order of the bins; those that
 /// add nothing are left out. Empty where a side has no valid row.
 pub fn top_bins(reference: &FeatureProfile, window: &FeatureSketch) -> Vec<BinShare> {
-    let Some((m, n)) = totals(reference, window) else { return Vec::new() };
-    let mut ranked: Vec<(f64, Bin<'_>)> = bins(reference, window)
-        .into_iter()
-        .map(|bin| (contribution(bin.reference as f64 / m, bin.current as f64 / n), bin))
-        .filter(|(contribution, _)| *contribution > 0.0)
-        .collect();
+    let Some(bins) = Bins::of(reference, window) else { return Vec::new() };
+    let weigh = |bin| {
+        let (p, q) = bins.shares(bin);
+        (contribution(p, q), bin)
+    };
+    let mut ranked: Vec<(f64, &Bin<'_>)> = bins.bins.iter().map(weigh).filter(|(part, _)| *part > 0.0).collect();
     ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     ranked.truncate(TOP_BINS);
-    let named = |(contribution, bin): (f64, Bin<'_>)| BinShare {
-        label: bin.what.label(&reference.basis),
-        reference_share: bin.reference as f64 / m,
-        current_share: bin.current as f64 / n,
-        contribution,
+    let named = |(contribution, bin): (f64, &Bin<'_>)| {
+        let (reference_share, current_share) = bins.shares(bin);
+        BinShare { label: bin.what.label(&reference.basis), reference_share, current_share, contribution }
     };
     ranked.into_iter().map(named).collect()
-}
-
-fn totals(reference: &FeatureProfile, window: &FeatureSketch) -> Option<(f64, f64)> {
-    let (m, n) = (reference.valid(), window.tally.valid());
-    (m > 0 && n > 0).then_some((m as f64, n as f64))
 }
 
 fn contribution(reference_share: f64, current_share: f64) -> f64 {
@@ -75,100 +66,14 @@ fn contribution(reference_share: f64, current_share: f64) -> f64 {
     (q - p) * (q / p).ln()
 }
 
-struct Bin<'a> {
-    what: What<'a>,
-    reference: u64,
-    current: u64,
-}
-
-enum What<'a> {
-    Cells(Range<usize>),
-    Category(&'a Name),
-    Other,
-    OtherUnseen,
-}
-
-/// All bins in order, with their counts.
-fn bins<'a>(reference: &'a FeatureProfile, window: &'a FeatureSketch) -> Vec<Bin<'a>> {
-    let ordered = |cells: Range<usize>| Bin {
-        reference: count(&reference.sketch, cells.clone()),
-        current: count(window, cells.clone()),
-        what: What::Cells(cells),
-    };
-    match &*reference.basis {
-        Basis::Ordered(cells) if reference.kind == Kind::Discrete => {
-            (0..cells.len()).map(|cell| ordered(cell..cell + 1)).collect()
-        }
-        Basis::Ordered(cells) => cells.bins().map(ordered).collect(),
-        Basis::Categories(categories) => {
-            let named = |what, cell: usize| Bin {
-                what,
-                reference: count(&reference.sketch, cell..cell + 1),
-                current: count(window, cell..cell + 1),
-            };
-            let unseen = |what, rows| Bin { what, reference: 0, current: rows };
-            let kept: Vec<_> = window.detail.unseen.iter().collect();
-            let rest = window.tally.unseen.saturating_sub(kept.iter().map(|(_, rows)| rows).sum());
-            let counted = categories.names().iter().enumerate();
-            counted
-                .map(|(cell, name)| named(What::Category(name), cell))
-                .chain([named(What::Other, categories.names().len())])
-                .chain(kept.into_iter().map(|(name, rows)| unseen(What::Category(name), rows)))
-                .chain([unseen(What::OtherUnseen, rest)])
-                .collect()
-        }
-    }
-}
-
-/// Valid rows in `cells`; a sketch without cells has counted nothing.
-fn count(sketch: &FeatureSketch, cells: Range<usize>) -> u64 {
-    sketch.tally.cells.get(cells).unwrap_or_default().iter().sum()
-}
-
-impl What<'_> {
-    fn label(&self, basis: &Basis) -> String {
-        match (self, basis) {
-            (What::Cells(range), Basis::Ordered(cells)) => interval(cells, range),
-            (What::Category(name), _) => name.to_string(),
-            (What::OtherUnseen, _) => "other unseen".into(),
-            (What::Other | What::Cells(_), _) => "other".into(),
-        }
-    }
-}
-
-fn interval(cells: &OrderedCells, range: &Range<usize>) -> String {
-    let (first, last) = (range.start, range.end - 1);
-    if first == last && cells.is_atom(last) {
-        return format!("= {}", short(cells.upper(last)));
-    }
-    let from = match cells.lower(first) {
-        f64::NEG_INFINITY => "-inf".into(),
-        lower => short(lower),
-    };
-    // Before a value with a cell of its own the edge is the number next to it: say the value.
-    let to = match cells.upper(last) {
-        f64::INFINITY => "+inf)".into(),
-        _ if cells.is_atom(range.end) => format!("{})", short(cells.upper(range.end))),
-        upper => format!("{}]", short(upper)),
-    };
-    format!("({from}, {to}")
-}
-
-/// The shortest text that reads back as `number`, with an exponent where it would be long.
-fn short(number: f64) -> String {
-    if number == 0.0 || (1e-5..1e16).contains(&number.abs()) {
-        number.to_string()
-    } else {
-        format!("{number:e}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::bins::What;
     use crate::measure::testdata::{
         Expected, assert_close, categories, discrete, numbers, ordered, sketch, texts,
     };
+    use crate::words::Kind;
 
     fn window(reference: &FeatureProfile, counts: &[(&str, usize)]) -> FeatureSketch {
         sketch(reference.kind, &reference.basis, texts(counts))
@@ -177,9 +82,8 @@ mod tests {
     #[test]
     fn over_deciles_it_is_that_of_an_independent_computation() {
         for case in Expected::load().samples {
-            let reference = ordered(Kind::Continuous, case.edges, case.bin_ends, &case.reference);
-            let window = sketch(Kind::Continuous, &reference.basis, numbers(&case.window));
-            let found = psi(&reference, &window).unwrap();
+            let (reference, window) = case.sketched();
+            let found = psi(&Bins::of(&reference, &window).unwrap());
             assert!((found.value - case.psi).abs() <= 1e-12 * case.psi, "{}: {found:?}", case.name);
             assert!(found.low == found.value && found.high == found.value, "{found:?}");
             assert!((0.0..=found.value).contains(&found.corrected), "{found:?}");
@@ -189,7 +93,7 @@ mod tests {
     #[test]
     fn over_categories_each_of_either_side_is_a_bin() {
         let reference = categories(&[("a", 50), ("b", 50)], &[]);
-        let found = psi(&reference, &window(&reference, &[("a", 20), ("c", 5)])).unwrap();
+        let found = psi(&Bins::of(&reference, &window(&reference, &[("a", 20), ("c", 5)])).unwrap());
         // a: 0.5 to 0.8; b: 0.5 to 0 (floored); c: 0 (floored) to 0.2.
         let expected = 0.3 * (1.6_f64).ln()
             + (0.5 - 1e-4) * (0.5_f64 / 1e-4).ln()
@@ -207,7 +111,7 @@ mod tests {
             top_bins(&reference, &window).into_iter().map(|bin| bin.label).collect();
         labels.retain(|label| label.len() > 1);
         assert_eq!(labels, ["other unseen"]);
-        let bins = bins(&reference, &window);
+        let Bins { bins, .. } = Bins::of(&reference, &window).unwrap();
         assert_eq!(bins.iter().map(|bin| bin.current).collect::<Vec<_>>(), [50, 10, 10, 10, 10, 10]);
         assert!(matches!((&bins[1].what, &bins[5].what), (What::Other, What::OtherUnseen)));
     }
@@ -234,15 +138,15 @@ mod tests {
         let labels: Vec<&str> = top.iter().map(|bin| &*bin.label).collect();
         assert_eq!(labels, ["(-1e300, 0]", "(-inf, -1e300]", "(0, 203.5]", "(203.5, +inf)"]);
         assert_eq!((top[3].reference_share, top[3].current_share), (0.25, 0.75));
-        let whole = psi(&reference, &window).unwrap().value;
+        let whole = psi(&Bins::of(&reference, &window).unwrap()).value;
         assert_close(top.iter().map(|bin| bin.contribution).sum(), whole, 1e-14, &top);
     }
 
     #[test]
     fn an_empty_side_has_no_index() {
         let reference = categories(&[("a", 10)], &[]);
-        assert_eq!(psi(&reference, &FeatureSketch::default()), None);
-        assert_eq!(psi(&categories(&[], &[]), &reference.sketch), None);
+        assert!(Bins::of(&reference, &FeatureSketch::default()).is_none());
+        assert!(Bins::of(&categories(&[], &[]), &reference.sketch).is_none());
         assert_eq!(top_bins(&reference, &FeatureSketch::default()), []);
     }
 }

@@ -298,7 +298,13 @@ impl IncidentBook {
             let mut event = event(step, incident, transition, category, report_of(&feature));
             event.suppressed = limit.take_suppressed();
             if let Some(judged) = report_of(&feature) {
-                event.explanation = explain::detected(judged, category, step.key, &step.window);
+                event.explanation = explain::detected(
+                    judged,
+                    category,
+                    step.key,
+                    &step.window,
+                    incident.onset_estimate,
+                );
             }
             incident.steps += 1;
             incident.told = incident.severity;
@@ -447,13 +453,16 @@ fn event(
         rows: report.map(|report| report.rows),
         missing: report.map(|report| report.missing),
         invalid: report.map(|report| report.invalid),
+        unseen: report.map(|report| report.unseen),
         reference: Some(step.reference.clone()),
+        reference_rows: report.map(|report| report.reference_rows),
         decided_by: finding.map(|finding| finding.decided_by.clone()).unwrap_or_default(),
         suffix: None,
         tests: report.map(|report| report.tests),
         measures: report.map(|report| report.measures),
         summary: report.map(|report| report.summary.clone()),
         top_bins: report.map(|report| report.top_bins.clone()).unwrap_or_default(),
+        new_categories: report.map(|report| report.new_categories.clone()).unwrap_or_default(),
         model_state: Some(step.model_state),
         features: Vec::new(),
         features_total: 1,

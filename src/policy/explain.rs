@@ -1,55 +1,97 @@
 //! One sentence for a person. Informs; nothing reads it back.
 
 use super::book::JudgedFeature;
-use super::record::{Category, FeatureBrief, ResolveReason, WindowInfo};
-use crate::words::{Kind, ModelKey, Question};
+use super::record::{Category, FeatureBrief, FeatureReport, ResolveReason, WindowInfo};
+use crate::measure::{MEASURES, Measure, MeasureValue, Summary};
+use crate::words::{ModelKey, Question, Time};
 
-/// What was found in a feature.
+/// What was found in a feature, since about `onset`.
 pub(super) fn detected(
     judged: &JudgedFeature,
     category: Category,
     key: &ModelKey,
     window: &WindowInfo,
+    onset: Time,
 ) -> String {
     let report = &judged.report;
     let subject = format!("{} of {}", report.feature, model(key));
-    let over = span(window);
+    let since = format!("since about {}", minute(onset));
     if category == Category::Quality {
-        let all = (report.rows + report.missing + report.invalid).max(1) as f64;
-        let now = (report.missing + report.invalid) as f64 / all * 100.0;
-        let before = report.summary.reference.missing_rate.unwrap_or(0.0) * 100.0;
-        let verb =
-            if now >= before { "is missing or invalid in" } else { "is no longer missing as often: in" };
-        return format!("{subject} {verb} {now:.1} % of rows over {over}, {before:.1} % in the reference");
+        return format!("{subject} {} over {}, {since}", quality(report), span(window));
     }
     let unseen =
         judged.judgement.distribution.as_ref().is_some_and(|f| f.decided_by.contains(&Question::Unseen));
-    let mut what = match (report.kind, report.summary.reference.p50, report.summary.current.p50) {
-        (Kind::Continuous | Kind::Discrete, Some(before), Some(now)) => {
-            let direction = match now.total_cmp(&before) {
-                std::cmp::Ordering::Greater => "moved up",
-                std::cmp::Ordering::Less => "moved down",
-                std::cmp::Ordering::Equal => "changed shape",
-            };
-            format!("{direction}: median {} to {}", short(before), short(now))
+    let what = match (&report.summary.reference, &report.summary.current) {
+        _ if unseen => new_categories(report),
+        (before, now) if report.kind.is_numeric() => {
+            moved(before, now).unwrap_or_else(|| "changed shape".to_owned())
         }
-        _ if unseen => "has categories that the reference never saw".to_owned(),
-        _ => match report.top_bins.first() {
-            Some(bin) => format!(
-                "changed its mix: {} from {:.1} % to {:.1} %",
-                bin.label,
-                bin.reference_share * 100.0,
-                bin.current_share * 100.0
-            ),
-            None => "changed its mix".to_owned(),
-        },
+        _ => "changed its mix".to_owned(),
     };
-    if let Some(psi) = report.measures.psi {
-        let drift =
-            psi.threshold.map(|threshold| format!(" ({} is drift)", short(threshold))).unwrap_or_default();
-        what.push_str(&format!(", PSI {:.3}{drift}", psi.value));
+    let size = shown_by(report).map(|size| format!(", {size}")).unwrap_or_default();
+    let bins = moved_most(report).map(|bins| format!("; most in {bins}")).unwrap_or_default();
+    let rows = grouped(report.rows);
+    format!("{subject} {what}{size} over {} ({rows} rows), {since}{bins}", span(window))
+}
+
+/// The share of rows without a valid value, before and now.
+fn quality(report: &FeatureReport) -> String {
+    let (bad, all) = (report.missing + report.invalid, report.rows + report.missing + report.invalid);
+    let now = bad as f64 / all.max(1) as f64 * 100.0;
+    let before = report.summary.reference.missing_rate.unwrap_or(0.0) * 100.0;
+    let verb = if now >= before { "is missing or invalid in" } else { "is no longer missing as often: in" };
+    format!("{verb} {now:.1} % of {} rows, {before:.1} % in the reference,", grouped(all))
+}
+
+/// New categories by name, with their rows.
+fn new_categories(report: &FeatureReport) -> String {
+    let new = &report.new_categories;
+    let named: Vec<String> =
+        new.iter().take(3).map(|new| format!("{} ({} rows)", new.category, grouped(new.rows))).collect();
+    let more = if new.len() > named.len() { " and others" } else { "" };
+    format!("has categories that the reference never saw: {}{more}", named.join(", "))
+}
+
+/// How the middle of the numbers moved; where it hardly did, how far they spread. None where neither.
+fn moved(before: &Summary, now: &Summary) -> Option<String> {
+    let (was, is) = (before.p50?, now.p50?);
+    let (was_wide, is_wide) = (before.p95? - before.p05?, now.p95? - now.p05?);
+    if (is - was).abs() >= 0.02 * was_wide && is != was {
+        let direction = if is > was { "up" } else { "down" };
+        return Some(format!("moved {direction}: median {} to {}", short(was), short(is)));
     }
-    format!("{subject} {what} over {over}")
+    let wider = match () {
+        () if is_wide > 1.1 * was_wide => "spread",
+        () if is_wide < was_wide / 1.1 => "narrowed",
+        () => return None,
+    };
+    let middle = |summary: &Summary| Some(format!("{} to {}", short(summary.p05?), short(summary.p95?)));
+    Some(format!("{wider}: nine tenths in {}, now {}", middle(before)?, middle(now)?))
+}
+
+/// The measure that is furthest over its threshold of drift.
+fn shown_by(report: &FeatureReport) -> Option<String> {
+    let judged = MEASURES.iter().filter_map(|info| {
+        let measure = (*report.measures.get(info.measure))?;
+        Some((info, measure, measure.threshold.filter(|_| info.question == Question::Shape)?))
+    });
+    let beyond = |(_, measure, threshold): &(_, MeasureValue, f64)| measure.corrected.abs() / threshold;
+    let (info, measure, threshold) = judged.max_by(|a, b| beyond(a).total_cmp(&beyond(b)))?;
+    let name = match info.measure {
+        Measure::Psi | Measure::Ks => info.name.to_uppercase(),
+        _ => info.name.replace('_', " "),
+    };
+    Some(format!("{name} {:.3} ({} is drift)", measure.value, short(threshold)))
+}
+
+/// The two bins that moved most, with their shares before and now.
+fn moved_most(report: &FeatureReport) -> Option<String> {
+    let share = |share: f64| format!("{:.1} %", share * 100.0);
+    let moved = report.top_bins.iter().take(2).map(|bin| {
+        format!("{} from {} to {}", bin.label, share(bin.reference_share), share(bin.current_share))
+    });
+    let moved: Vec<String> = moved.collect();
+    (!moved.is_empty()).then(|| moved.join(" and "))
 }
 
 /// Why an incident of a feature closed.
@@ -105,6 +147,28 @@ fn span(window: &WindowInfo) -> String {
         s if s >= 60 && s % 60 == 0 => format!("{} min", s / 60),
         s => format!("{s} s"),
     }
+}
+
+/// A time to the minute.
+fn minute(time: Time) -> String {
+    let text = time.to_string();
+    match text.strip_suffix('Z').and_then(|text| text.rsplit_once(':')) {
+        Some((minute, _)) => format!("{} UTC", minute.replace('T', " ")),
+        None => text,
+    }
+}
+
+/// A count with a comma before every third digit.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Four significant digits, without an exponent where that is short.

@@ -12,8 +12,8 @@ use super::record::{
     TriggerReason, TriggerReference, WindowInfo, WindowState,
 };
 use super::settings::{BlockOn, Mode, ModelSettings, RetrainOn};
-use super::verdict::severity;
-use crate::measure::{Sizes, Tested};
+use super::verdict::{severity, sized};
+use crate::measure::Tested;
 use crate::words::{ModelKey, Question, Role, Severity, Time};
 use serde::{Deserialize, Serialize};
 
@@ -167,13 +167,16 @@ impl RetrainState {
             rows: None,
             missing: None,
             invalid: None,
+            unseen: None,
             reference: None,
+            reference_rows: None,
             decided_by: Vec::new(),
             suffix: None,
             tests: None,
             measures: None,
             summary: None,
             top_bins: Vec::new(),
+            new_categories: Vec::new(),
             model_state: None,
             features: Vec::new(),
             features_total: 0,
@@ -351,20 +354,16 @@ fn reason(
         tests.slot(*question).is_some_and(|test| tested.p_certain <= test.level)
     });
     let candidates = significant.flat_map(|(question, tested)| {
-        let share = match question {
-            Question::Missing => "missing_share",
-            _ => "unseen_share",
-        };
-        let Sizes { psi, ks, share: change } = tested.sizes;
-        [
-            ("psi", psi, thresholds.psi.drift),
-            ("ks", ks, thresholds.ks.drift),
-            (share, change, thresholds.share.drift),
-        ]
+        sized(&tested.sizes, &thresholds).map(move |(name, size, levels)| {
+            let measure = match (name, question) {
+                ("share", Question::Missing) => "missing_share",
+                ("share", _) => "unseen_share",
+                _ => name,
+            };
+            (measure, size, levels.drift)
+        })
     });
-    let sized =
-        candidates.filter_map(|(measure, size, threshold)| size.map(|size| (measure, size.abs(), threshold)));
-    let (measure, value, threshold) = sized.max_by(|a, b| (a.1 / a.2).total_cmp(&(b.1 / b.2)))?;
+    let (measure, value, threshold) = candidates.max_by(|a, b| (a.1 / a.2).total_cmp(&(b.1 / b.2)))?;
     let worst = sizes.iter().map(|(_, tested)| severity(&tested.sizes, &thresholds, 1.0)).max()?;
     let incident = due.book.of_feature(feature);
     let reason = TriggerReason {

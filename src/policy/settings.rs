@@ -1,5 +1,6 @@
 //! What a model's operator decides: what is an alarm, what is published, when to retrain.
 
+use crate::measure::PerMeasure;
 use crate::words::{Kind, Name, Role, Severity};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -160,10 +161,9 @@ pub struct Budget {
 /// `thresholds`: the sizes of change that make a verdict, by measure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Thresholds {
-    /// Population stability index.
-    pub psi: Levels,
-    /// Kolmogorov-Smirnov distance.
-    pub ks: Levels,
+    /// By measure; `None`: it decides nothing.
+    #[serde(flatten)]
+    pub measures: PerMeasure<Option<Levels>>,
     /// Absolute change of the share of missing, invalid or unseen values.
     pub share: Levels,
 }

@@ -6,7 +6,7 @@
 
 use super::record::{Category, TestReport, Tests};
 use super::settings::{Budget, Levels, Thresholds};
-use crate::measure::{Comparison, Sizes, Tested};
+use crate::measure::{Comparison, MEASURES, Sizes, Tested};
 use crate::words::{Question, Severity, Verdict};
 
 /// The level of each question judged at a window's end: `raise_k · (false_events / 2) · slide /
@@ -108,10 +108,17 @@ pub fn judge(
 
 /// The highest severity that a size reaches with `thresholds` times `factor`.
 pub fn severity(sizes: &Sizes, thresholds: &Thresholds, factor: f64) -> Severity {
-    let of = |size: Option<f64>, levels: &Levels| {
-        size.map_or(Severity::Ok, |size| levels.reached(size.abs(), factor))
-    };
-    of(sizes.psi, &thresholds.psi).max(of(sizes.ks, &thresholds.ks)).max(of(sizes.share, &thresholds.share))
+    let sized = sized(sizes, thresholds);
+    sized.map(|(_, size, levels)| levels.reached(size, factor)).max().unwrap_or(Severity::Ok)
+}
+
+/// The sizes that have a threshold, each with its name, its magnitude and its levels.
+pub fn sized(sizes: &Sizes, thresholds: &Thresholds) -> impl Iterator<Item = (&'static str, f64, Levels)> {
+    let measures = MEASURES.iter().map(|info| {
+        (info.name, *sizes.measures.get(info.measure), *thresholds.measures.get(info.measure))
+    });
+    let all = measures.chain([("share", sizes.share, Some(thresholds.share))]);
+    all.filter_map(|(name, size, levels)| Some((name, size?.abs(), levels?)))
 }
 
 impl Levels {
@@ -129,16 +136,18 @@ impl Levels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{Answer, Measures, Untestable};
+    use crate::measure::{Answer, Measures, PerMeasure, Untestable};
 
-    const THRESHOLDS: Thresholds = Thresholds {
-        psi: Levels { warning: 0.04, drift: 0.1, critical: 0.25 },
-        ks: Levels { warning: 0.08, drift: 0.125, critical: 0.2 },
-        share: Levels { warning: 0.02, drift: 0.1, critical: 0.5 },
-    };
+    fn thresholds() -> Thresholds {
+        let psi = Some(Levels { warning: 0.04, drift: 0.1, critical: 0.25 });
+        let ks = Some(Levels { warning: 0.08, drift: 0.125, critical: 0.2 });
+        let share = Levels { warning: 0.02, drift: 0.1, critical: 0.5 };
+        Thresholds { measures: PerMeasure { psi, ks, ..PerMeasure::default() }, share }
+    }
 
     fn comparison(p_certain: f64, ks: f64, missing: f64) -> Comparison {
-        let sizes = Sizes { ks: Some(ks), ..Sizes::default() };
+        let measures = PerMeasure { ks: Some(ks), ..PerMeasure::default() };
+        let sizes = Sizes { measures, share: None };
         let share = Sizes { share: Some(missing), ..Sizes::default() };
         Comparison {
             rows: 1000,
@@ -151,7 +160,7 @@ mod tests {
     }
 
     fn verdict(comparison: &Comparison) -> Judgement {
-        judge(comparison, 1000, 500, 1e-4, &THRESHOLDS, 0.8)
+        judge(comparison, 1000, 500, 1e-4, &thresholds(), 0.8)
     }
 
     #[test]
@@ -161,6 +170,20 @@ mod tests {
         assert_eq!(verdict(&comparison(1e-9, 0.08, 0.0)).verdict, Verdict::Warning);
         assert_eq!(verdict(&comparison(1e-9, 0.13, 0.0)).verdict, Verdict::Drift);
         assert_eq!(verdict(&comparison(1e-9, 0.2, 0.0)).verdict, Verdict::Critical);
+    }
+
+    #[test]
+    fn any_measure_decides_once_it_has_thresholds_and_a_negative_one_by_its_magnitude() {
+        for info in &MEASURES {
+            let mut sizes = Sizes::default();
+            *sizes.measures.get_mut(info.measure) = Some(-3.0);
+            let mut of_it = Thresholds { measures: PerMeasure::default(), ..thresholds() };
+            assert_eq!(severity(&sizes, &of_it, 1.0), Severity::Ok, "{}", info.name);
+            let levels = Levels { warning: 1.0, drift: 2.0, critical: 4.0 };
+            *of_it.measures.get_mut(info.measure) = Some(levels);
+            assert_eq!(severity(&sizes, &of_it, 1.0), Severity::Drift, "{}", info.name);
+            assert_eq!(severity(&sizes, &of_it, 0.75), Severity::Critical, "{}", info.name);
+        }
     }
 
     #[test]
@@ -179,7 +202,7 @@ mod tests {
 
     #[test]
     fn too_few_rows_are_not_judged() {
-        let judgement = judge(&comparison(1e-9, 0.5, 0.9), 400, 1001, 1e-4, &THRESHOLDS, 0.8);
+        let judgement = judge(&comparison(1e-9, 0.5, 0.9), 400, 1001, 1e-4, &thresholds(), 0.8);
         assert_eq!(judgement.verdict, Verdict::Insufficient);
     }
 

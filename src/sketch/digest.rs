@@ -115,12 +115,29 @@ impl Digest {
         }
     }
 
-    /// Values at which the distribution may step, ascending: all of them while exact, else the
-    /// centroids' means.
-    pub fn support(&self) -> Vec<f64> {
+    /// The distribution as a line through (value, share of the values up to it), both ascending: a
+    /// step for each value that is known, and straight from the middle of one centroid to the next.
+    /// Empty when it holds nothing.
+    pub fn course(&self) -> Vec<(f64, f64)> {
         match self {
-            Digest::Exact(values) => values.clone(),
-            Digest::Compressed(digest) => digest.centroids().iter().map(Centroid::mean).collect(),
+            Digest::Exact(values) => {
+                let rows = values.len() as f64;
+                let step = |(i, v): (usize, &f64)| [(*v, i as f64 / rows), (*v, (i + 1) as f64 / rows)];
+                values.iter().enumerate().flat_map(step).collect()
+            }
+            Digest::Compressed(digest) => {
+                let mut before = 0.0;
+                let mut course: Vec<(f64, f64)> = digest.min().map(|v| (v, 0.0)).into_iter().collect();
+                for centroid in digest.centroids() {
+                    // A centroid of one value is that value: it is a step.
+                    let within = if centroid.weight() == 1.0 { &[0.0, 1.0][..] } else { &[0.5] };
+                    let at = |part: &f64| ((before + part * centroid.weight()) / digest.count()).min(1.0);
+                    course.extend(within.iter().map(|part| (centroid.mean(), at(part))));
+                    before += centroid.weight();
+                }
+                course.extend(digest.max().map(|v| (v, 1.0)));
+                course
+            }
         }
     }
 

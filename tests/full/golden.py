@@ -7,9 +7,18 @@ DRIFTLINE is the binary, DATA a directory with NAME.csv.gz and golden/NAME.value
 for each window, feature and metric the value). For each data set and window scheme this builds the
 reference, replays the rows after it with a second a row, and compares each window's report:
 
-    psi           psi_decile10 or psi_categories_floor1e4, to 1e-9 of max(1, value)
-    ks            ks_stat: the value within 0.005, the interval holding it
-    rows, missing n_valid exactly, null_rate to 1e-12
+    psi             psi_decile10 or psi_categories_floor1e4, to 1e-9 of max(1, value)
+    jensen_shannon, what this program computes over the same bins from the rows themselves, to 1e-9
+    hellinger
+    ks              ks_stat: the value within 0.005, half of all within 0.001, the interval holding it
+    p_value         ks_pvalue: on the same side of 0.001, 0.01 and 0.05 in 98 % of all cases
+    wasserstein     wasserstein_norm: the interval holding it; the value within 1 % or 0.0075 standard
+                    deviations, whichever is more, and within 1 % or 0.002 in 95 % of all cases
+    rows, missing   n_valid exactly, null_rate to 1e-12
+
+Where the reference of a feature is constant, there is no standard deviation to measure wasserstein by, and
+none is to be given. Numbers of few distinct values, which are measured as continuous above, are measured
+once more as what they are found to be, discrete: then ks and wasserstein are exact, to 1e-9.
 
 It prints the largest differences and ends with 1 where one is too large, or where a window or a feature has
 no report. It needs nothing but Python's standard library.
@@ -19,15 +28,28 @@ import csv
 import gzip
 import io
 import json
+import math
 import subprocess
 import sys
 import tempfile
+from bisect import bisect_left
+from collections import Counter
 from pathlib import Path
+from statistics import median
 
-PSI_TOLERANCE = 1e-9
+EXACT = 1e-9
 KS_TOLERANCE = 0.005
+KS_MEDIAN = 0.001
+P_SIDES = (0.001, 0.01, 0.05)
+P_AGREEMENT = 0.98
+# Of the exact distance, and in standard deviations of the reference.
+WASSERSTEIN_RELATIVE = 0.01
+WASSERSTEIN_MOST = 0.0075
+WASSERSTEIN_MOSTLY = 0.002
+WASSERSTEIN_AGREEMENT = 0.95
 # What an interval of counts may miss of a value that was added up in floating point.
 ROUNDING = 1e-12
+COLUMNS = ("psi", "js", "hellinger", "ks", "ks width", "w", "w discr.", "missing")
 
 
 def main():
@@ -37,52 +59,116 @@ def main():
     names = sys.argv[3:] or sorted(path.name.split(".")[0] for path in (data / "golden").glob("*.values.json"))
     if not names:
         sys.exit(f"there is no golden/*.values.json in {data}")
-    print(f"{'data set':14} {'scheme':12} {'windows':>7} {'values':>7} {'psi':>9} {'ks':>9} {'ks width':>9} {'missing':>9}  failures")
-    failures = []
+    print(f"{'data set':14} {'scheme':12} {'windows':>7} {'values':>7} {''.join(f'{name:>10}' for name in COLUMNS)}  failures")
+    found = Found()
     for name in names:
-        failures += check(driftline, data, name)
-    for failure in failures[:20]:
+        check(driftline, data, name, found)
+    found.judge_all()
+    for failure in found.failures[:20]:
         print(failure, file=sys.stderr)
-    if failures:
-        sys.exit(f"{len(failures)} values are not what they should be")
+    if found.failures:
+        sys.exit(f"{len(found.failures)} values are not what they should be")
 
 
-def check(driftline, data, name):
-    """Checks all window schemes of a data set; the differences that are too large, as texts."""
+class Found:
+    """What was found: what is too far off, and how far off the rest is."""
+
+    def __init__(self):
+        self.failures = []
+        self.ks, self.same_side, self.wasserstein = [], [], []
+        self.start()
+
+    def start(self):
+        self.worst, self.values, self.before = dict.fromkeys(COLUMNS, 0.0), 0, len(self.failures)
+
+    def hold(self, where, column, value, expected, tolerance):
+        self.values += 1
+        difference = abs(value - expected)
+        self.worst[column] = max(self.worst[column], difference)
+        if not difference <= tolerance:
+            self.fail(where, f"{column} {value}, not {expected}")
+
+    def hold_interval(self, where, column, measure, expected):
+        slack = ROUNDING * max(1.0, expected)
+        if not measure["low"] - slack <= expected <= measure["high"] + slack:
+            self.fail(where, f"{column} {expected} is not in [{measure['low']}, {measure['high']}]")
+
+    def fail(self, where, text):
+        self.failures.append(f"{where}: {text}")
+
+    def line(self, name, scheme, windows):
+        columns = "".join(f"{self.worst[column]:10.1e}" for column in COLUMNS)
+        failed = len(self.failures) - self.before
+        print(f"{name:14} {scheme:12} {windows:7} {self.values:7} {columns}  {failed}", flush=True)
+        self.start()
+
+    def judge_all(self):
+        """Holds what is promised of all cases together."""
+        middle = median(self.ks)
+        print(f"ks: half of {len(self.ks)} within {middle:.1e}")
+        if middle > KS_MEDIAN:
+            self.fail("all", f"half of ks are within {middle} only")
+        sides = sum(self.same_side) / len(self.same_side)
+        print(f"p_value: on the same side in {sides:.2%} of {len(self.same_side)}")
+        if sides < P_AGREEMENT:
+            self.fail("all", f"p_value is on the same side in {sides:.2%} only")
+        near = [abs(value - exact) <= max(WASSERSTEIN_RELATIVE * exact, WASSERSTEIN_MOSTLY) for value, exact in self.wasserstein]
+        share = sum(near) / len(near)
+        print(f"wasserstein: within 1 % or {WASSERSTEIN_MOSTLY} in {share:.2%} of {len(near)}")
+        for low, high in ((0.0, 0.02), (0.02, 0.1), (0.1, 0.2), (0.2, math.inf)):
+            errors = sorted(abs(value / exact - 1) for value, exact in self.wasserstein if low < exact <= high)
+            if errors:
+                parts = [errors[int(q * (len(errors) - 1))] for q in (0.5, 0.9, 0.99, 1.0)]
+                print(f"  of {low} to {high}: {len(errors)}, relative error " + ", ".join(f"{part:.2%}" for part in parts))
+        if share < WASSERSTEIN_AGREEMENT:
+            self.fail("all", f"wasserstein is near in {share:.2%} only")
+
+
+def check(driftline, data, name, found):
+    """Checks all window schemes of a data set."""
     golden = json.loads((data / "golden" / f"{name}.values.json").read_text())
     table = data / golden["file"]
+    rows = read(table)
     expected = {}
     for window, feature, metric, value in golden["values"]["rows"]:
         expected.setdefault((window, feature), {})[metric] = value
-    failures = []
     with tempfile.TemporaryDirectory() as directory:
-        reference = Path(directory) / "reference.json"
-        build(driftline, table, golden, reference)
+        as_said, as_found = Path(directory) / "as_said.json", Path(directory) / "as_found.json"
+        build(driftline, table, golden, as_said, kinds(golden))
+        build(driftline, table, golden, as_found, [])
         for size, step in sorted({(window["size"], window["step"]) for window in golden["windows"]}):
             windows = [w for w in golden["windows"] if (w["size"], w["step"]) == (size, step)]
-            reports = replay(driftline, table, golden, reference, size, step)
-            failures += compare(name, f"{size}/{step}", golden, windows, reports, expected)
-    return failures
+            reports = replay(driftline, table, golden, as_said, size, step)
+            compare(name, golden, windows, reports, expected, rows, found)
+            if size == step:
+                reports = replay(driftline, table, golden, as_found, size, step)
+                compare_discrete(name, golden, windows, reports, expected, found)
+            found.line(name, f"{size}/{step}", len(windows))
 
 
-def other_columns(table, golden):
+def read(table):
     with gzip.open(table, "rt", encoding="utf-8", newline="") as lines:
-        header = next(csv.reader(lines))
-    features = golden["features"]["numeric"] + golden["features"]["categorical"]
-    return [name for name in header if name not in features]
+        return list(csv.DictReader(lines))
 
 
 def ignored(table, golden):
-    others = other_columns(table, golden)
+    with gzip.open(table, "rt", encoding="utf-8", newline="") as lines:
+        header = next(csv.reader(lines))
+    features = golden["features"]["numeric"] + golden["features"]["categorical"]
+    others = [name for name in header if name not in features]
     return ["--ignore", ",".join(others)] if others else []
 
 
-def build(driftline, table, golden, reference):
-    kinds = []
+def kinds(golden):
+    said = []
     for feature in golden["features"]["numeric"]:
-        kinds += ["--kind", f"{feature}=continuous"]
+        said += ["--kind", f"{feature}=continuous"]
     for feature in golden["features"]["categorical"]:
-        kinds += ["--kind", f"{feature}=categorical"]
+        said += ["--kind", f"{feature}=categorical"]
+    return said
+
+
+def build(driftline, table, golden, reference, kinds):
     rows = f"{golden['reference']['start']}..{golden['reference']['end']}"
     run([driftline, "reference", "build", table, "--output", reference, "--rows", rows, *kinds, *ignored(table, golden)])
 
@@ -116,53 +202,127 @@ def run(command):
     return done.stdout
 
 
-def compare(name, scheme, golden, windows, reports, expected):
-    worst = {"psi": 0.0, "ks": 0.0, "width": 0.0, "missing": 0.0}
-    failures, values = [], 0
+def reported(name, window, features, reports, found):
+    """The reports of the features of a window, each with what it is called."""
+    report = reports.get(window["end"])
+    if report is None:
+        found.fail(f"{name} {window['id']}", "there is no report")
+        return
+    by_name = {feature["feature"]: feature for feature in report["features"]}
+    for feature in features:
+        where = f"{name} {window['id']} {feature}"
+        if feature in by_name:
+            yield where, feature, by_name[feature]
+        else:
+            found.fail(where, "is not in the report")
 
-    def fail(window, feature, text):
-        failures.append(f"{name} {window['id']} {feature}: {text}")
 
+def compare(name, golden, windows, reports, expected, rows, found):
+    features = golden["features"]["numeric"] + golden["features"]["categorical"]
+    reference = golden["reference"]
+    bins = {}
+    for feature in features:
+        column = values(rows, feature, reference)
+        bins[feature] = Deciles(column) if feature in golden["features"]["numeric"] else Categories(column)
     for window in windows:
-        report = reports.get(window["end"])
-        if report is None:
-            fail(window, "-", "there is no report")
-            continue
-        found = {feature["feature"]: feature for feature in report["features"]}
-        for feature in golden["features"]["numeric"] + golden["features"]["categorical"]:
+        for where, feature, got in reported(name, window, features, reports, found):
             metrics = expected[window["id"], feature]
-            if feature not in found:
-                fail(window, feature, "is not in the report")
-                continue
-            got = found[feature]
-            values += 2
-            if got["rows"] != metrics["n_valid"]:
-                fail(window, feature, f"rows {got['rows']}, not {metrics['n_valid']}")
             all_rows = got["rows"] + got["missing"] + got["invalid"]
-            missing = abs((got["missing"] + got["invalid"]) / max(all_rows, 1) - metrics["null_rate"])
-            worst["missing"] = max(worst["missing"], missing)
-            if missing > ROUNDING or all_rows != window["size"]:
-                fail(window, feature, f"{got['missing']} of {all_rows} missing, not {metrics['null_rate']}")
+            if got["rows"] != metrics["n_valid"] or all_rows != window["size"]:
+                found.fail(where, f"rows {got['rows']} of {all_rows}, not {metrics['n_valid']} of {window['size']}")
+            rate = (got["missing"] + got["invalid"]) / max(all_rows, 1)
+            found.hold(where, "missing", rate, metrics["null_rate"], ROUNDING)
             psi = metrics.get("psi_decile10", metrics.get("psi_categories_floor1e4"))
             if psi is not None:
-                values += 1
-                difference = abs(got["measures"]["psi"]["value"] - psi) / max(1.0, abs(psi))
-                worst["psi"] = max(worst["psi"], difference)
-                if difference > PSI_TOLERANCE:
-                    fail(window, feature, f"psi {got['measures']['psi']['value']}, not {psi}")
+                found.hold(where, "psi", got["measures"]["psi"]["value"], psi, EXACT * max(1.0, psi))
+                js, hellinger = bins[feature].distances(values(rows, feature, window))
+                found.hold(where, "js", got["measures"]["jensen_shannon"]["value"], js, EXACT)
+                found.hold(where, "hellinger", got["measures"]["hellinger"]["value"], hellinger, EXACT)
             if metrics.get("ks_stat") is not None:
-                values += 1
-                ks, stat = got["measures"]["ks"], metrics["ks_stat"]
-                worst["ks"] = max(worst["ks"], abs(ks["value"] - stat))
-                worst["width"] = max(worst["width"], ks["high"] - ks["low"])
-                if abs(ks["value"] - stat) > KS_TOLERANCE or not ks["low"] - ROUNDING <= stat <= ks["high"] + ROUNDING:
-                    fail(window, feature, f"ks {ks['value']} in [{ks['low']}, {ks['high']}], not {stat}")
-    print(
-        f"{name:14} {scheme:12} {len(windows):7} {values:7} {worst['psi']:9.1e} {worst['ks']:9.1e} {worst['width']:9.1e} "
-        f"{worst['missing']:9.1e}  {len(failures)}",
-        flush=True,
-    )
-    return failures
+                compare_ks(where, got, metrics, found)
+                compare_wasserstein(where, got, metrics, bins[feature].is_constant, found)
+
+
+def compare_ks(where, got, metrics, found):
+    ks, exact = got["measures"]["ks"], metrics["ks_stat"]
+    found.hold(where, "ks", ks["value"], exact, KS_TOLERANCE)
+    found.hold_interval(where, "ks", ks, exact)
+    found.worst["ks width"] = max(found.worst["ks width"], ks["high"] - ks["low"])
+    found.ks.append(abs(ks["value"] - exact))
+    p = got["tests"]["shape"]["p_value"]
+    found.same_side.append(all((p < side) == (metrics["ks_pvalue"] < side) for side in P_SIDES))
+
+
+def compare_wasserstein(where, got, metrics, is_constant, found):
+    distance, exact = got["measures"]["wasserstein"], metrics["wasserstein_norm"]
+    if is_constant or distance is None:
+        if (distance is None) != is_constant:
+            found.fail(where, f"wasserstein {distance} by a reference that is {'' if is_constant else 'not '}constant")
+        return
+    found.hold(where, "w", distance["value"], exact, max(WASSERSTEIN_RELATIVE * exact, WASSERSTEIN_MOST))
+    found.hold_interval(where, "wasserstein", distance, exact)
+    found.wasserstein.append((distance["value"], exact))
+
+
+def compare_discrete(name, golden, windows, reports, expected, found):
+    """Numbers that are found to be discrete are measured exactly."""
+    for window in windows:
+        for where, feature, got in reported(name, window, golden["features"]["numeric"], reports, found):
+            metrics = expected[window["id"], feature]
+            if got["kind"] != "discrete" or metrics.get("ks_stat") is None:
+                continue
+            found.hold_interval(where, "ks", got["measures"]["ks"], metrics["ks_stat"])
+            if got["measures"]["wasserstein"] is not None:
+                found.hold_interval(where, "wasserstein", got["measures"]["wasserstein"], metrics["wasserstein_norm"])
+                width = got["measures"]["wasserstein"]["high"] - got["measures"]["wasserstein"]["low"]
+                if width < EXACT:
+                    found.hold(where, "w discr.", got["measures"]["wasserstein"]["value"], metrics["wasserstein_norm"], EXACT)
+
+
+def values(rows, feature, window):
+    """The values of a feature in the rows of a window, without the missing ones."""
+    return [row[feature] for row in rows[window["start"]:window["end"]] if row[feature] != ""]
+
+
+class Bins:
+    """Counts of the reference, by bin."""
+
+    def __init__(self, reference):
+        self.counts = Counter(self.bin(value) for value in reference)
+        self.is_constant = len(set(reference)) == 1
+
+    def distances(self, window):
+        """Jensen-Shannon in base 2, and Hellinger."""
+        counts = Counter(self.bin(value) for value in window)
+        m, n = self.counts.total(), counts.total()
+        shares = [(self.counts[b] / m, counts[b] / n) for b in self.counts.keys() | counts.keys()]
+        half = lambda p, q: p * math.log2(2 * p / (p + q)) if p else 0.0
+        divergence = math.fsum(half(p, q) + half(q, p) for p, q in shares) / 2
+        squared = math.fsum((math.sqrt(p) - math.sqrt(q)) ** 2 for p, q in shares) / 2
+        return math.sqrt(max(divergence, 0.0)), math.sqrt(squared)
+
+
+class Categories(Bins):
+    def bin(self, value):
+        return value
+
+
+class Deciles(Bins):
+    def __init__(self, reference):
+        ordered = sorted(map(float, reference))
+        self.edges = sorted({self.quantile(ordered, j / 10) for j in range(1, 10)})
+        super().__init__(reference)
+
+    def bin(self, value):
+        return bisect_left(self.edges, float(value))
+
+    @staticmethod
+    def quantile(ordered, q):
+        """Linear between order statistics, rounded as NumPy does."""
+        position = q * (len(ordered) - 1)
+        below = int(position)
+        a, b, t = ordered[below], ordered[min(below + 1, len(ordered) - 1)], position - below
+        return b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use super::current::Current;
 use crate::measure::{Answer, Comparison, Untestable};
-use crate::policy::record::FeatureReport;
+use crate::policy::record::{FeatureReport, FeatureWarning};
 use crate::reference::ReferenceId;
 use crate::words::{Kind, Name, Question, Verdict};
 use serde::Serialize;
@@ -54,6 +54,8 @@ pub(super) enum Code {
     Invalid,
     /// A question could not be asked.
     NotTested,
+    /// A few far values make the reference's standard deviation.
+    HeavyTail,
 }
 
 impl Warning {
@@ -86,6 +88,11 @@ pub(super) fn warnings(
             };
             let message = format!("{} of its values are not {kind}", feature.invalid);
             warnings.push(Warning { code: Code::Invalid, feature: feature.feature.clone(), message });
+        }
+        if feature.warnings.contains(&FeatureWarning::HeavyTail) {
+            let message = "a few far values make the reference's standard deviation: by it, wasserstein is small";
+            let message = message.to_owned();
+            warnings.push(Warning { code: Code::HeavyTail, feature: feature.feature.clone(), message });
         }
         for question in Question::ALL {
             // That numbers have no unseen categories is no news.

@@ -1,5 +1,6 @@
 //! What was injected against what was found.
 
+use crate::measure::MEASURES;
 use crate::policy::record::{Category, DriftEvent, Transition};
 use crate::simulate::{Injected, Scenario};
 use crate::words::{Name, Question, Time};
@@ -136,12 +137,11 @@ fn shown_by(event: &DriftEvent) -> (&'static str, Option<f64>) {
         Some(Question::Shape) | None => {
             let measures = event.measures.unwrap_or_default();
             let beyond = |measure: crate::measure::MeasureValue| {
-                measure.corrected / measure.threshold.unwrap_or(f64::INFINITY)
+                measure.corrected.abs() / measure.threshold.unwrap_or(f64::INFINITY)
             };
-            let candidates = [("psi", measures.psi), ("ks", measures.ks)];
-            let most = candidates
-                .into_iter()
-                .filter_map(|(name, measure)| Some((name, measure?)))
+            let most = MEASURES
+                .iter()
+                .filter_map(|info| Some((info.name, (*measures.get(info.measure))?)))
                 .max_by(|(_, one), (_, other)| beyond(*one).total_cmp(&beyond(*other)));
             most.map_or(("psi", None), |(name, measure)| (name, Some(measure.value)))
         }

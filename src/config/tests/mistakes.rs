@@ -109,8 +109,6 @@ features = "incident"
 [[model]]
 name = "fraud"
 on_missing_reference = "bootstrap"
-[model.policy]
-thresholds.wasserstein = { drift = 0.1 }
 [model.features.amount]
 sensitive = true
 "#;
@@ -148,11 +146,8 @@ sensitive = true
     `model.on_missing_reference` can't be "bootstrap": this is not built yet
       --> driftline.toml:21:24
       help: what is built: wait, inherit
-    `thresholds.wasserstein.drift` is not built yet: thresholds on this measure
-      --> driftline.toml:23:28
-      help: leave it out
     `model.features.amount.sensitive` is not built yet: hashed categories
-      --> driftline.toml:25:1
+      --> driftline.toml:23:1
       help: leave it out: it is as if it were false
     "#);
 }

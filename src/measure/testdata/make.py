@@ -9,6 +9,7 @@ import sys
 import mpmath as mp
 import numpy as np
 from scipy import stats
+from scipy.spatial.distance import jensenshannon
 
 mp.mp.dps = 60
 rng = np.random.default_rng(20260301)
@@ -145,6 +146,20 @@ def cells(r):
     return edges, [i for i, edge in enumerate(edges) if edge in deciles]
 
 
+def welch(x, r):
+    """Welch's statistic without its degrees of freedom; none where neither side varies."""
+    with np.errstate(all="ignore"):
+        z = stats.ttest_ind(x, r, equal_var=False).statistic
+    return float(z) if np.isfinite(z) else None
+
+
+def middles(v, edges, lower, upper):
+    """Each value as the middle of its cell between two bounds."""
+    ends = np.clip(np.concatenate([[-np.inf], edges, [np.inf]]), lower, upper)
+    cell = np.searchsorted(edges, v, side="left")
+    return (ends[cell] + ends[cell + 1]) / 2
+
+
 def samples():
     def case(name, r, x):
         r, x = np.round(np.asarray(r, dtype=float), 4), np.round(np.asarray(x, dtype=float), 4)
@@ -152,10 +167,19 @@ def samples():
         edges, bin_ends = cells(r)
         deciles = [edges[i] for i in bin_ends]
         share = lambda v: np.bincount(np.searchsorted(deciles, v, side="left"), minlength=len(deciles) + 1) / len(v)
-        p, q = np.maximum(share(r), 1e-4), np.maximum(share(x), 1e-4)
+        p, q = share(r), share(x)
+        js = float(jensenshannon(p, q, base=2))
+        hellinger = float(np.linalg.norm(np.sqrt(p) - np.sqrt(q)) / np.sqrt(2))
+        p, q = np.maximum(p, 1e-4), np.maximum(q, 1e-4)
         psi = float(((q - p) * np.log(q / p)).sum())
         ks = float(stats.ks_2samp(r, x, method="asymp").statistic)
-        return {"name": name, "reference": r.tolist(), "window": x.tolist(), "edges": edges, "bin_ends": bin_ends, "psi": psi, "ks": ks}
+        varies = r.min() < r.max()
+        moved = float(stats.wasserstein_distance(r, x) / np.std(r)) if varies else None
+        clip = np.quantile(r, [0.001, 0.999])
+        z = welch(np.clip(x, *clip), np.clip(r, *clip)) if varies else None
+        z_middles = welch(middles(x, np.array(edges), *clip), middles(r, np.array(edges), *clip)) if varies else None
+        return {"name": name, "reference": r.tolist(), "window": x.tolist(), "edges": edges, "bin_ends": bin_ends, "psi": psi, "ks": ks,
+                "jensen_shannon": js, "hellinger": hellinger, "wasserstein": moved, "z_clipped": z, "z_middles": z_middles}
 
     zeros = lambda k, share: np.where(rng.uniform(size=k) < share, 0.0, rng.exponential(size=k))
     yield case("normal, moved by a quarter", rng.normal(size=1500), rng.normal(0.25, 1, size=600))
@@ -169,6 +193,7 @@ def samples():
     yield case("a new spike", rng.normal(size=1500), np.concatenate([rng.normal(size=400), np.full(200, 0.123456)]))
     yield case("beyond the reference", rng.uniform(size=1000), rng.uniform(2, 3, size=300))
     yield case("one value", rng.normal(size=1000), [0.1])
+    yield case("few rows", rng.normal(size=200), rng.normal(0.4, 1.2, size=150))
 
 
 expected = {f.__name__: list(f()) for f in (kolmogorov, chi_square, beta_binomial, adjust, samples)}

@@ -62,6 +62,24 @@ pub(super) struct SampleCase {
     pub bin_ends: Vec<u32>,
     pub psi: f64,
     pub ks: f64,
+    pub jensen_shannon: f64,
+    pub hellinger: f64,
+    /// In standard deviations of the reference; none where it has none.
+    pub wasserstein: Option<f64>,
+    /// Welch's z of the clipped values.
+    pub z_clipped: Option<f64>,
+    /// Welch's z of the middles of their cells.
+    pub z_middles: Option<f64>,
+}
+
+impl SampleCase {
+    /// Its reference and its window, sketched.
+    pub fn sketched(&self) -> (FeatureProfile, FeatureSketch) {
+        let reference =
+            ordered(Kind::Continuous, self.edges.clone(), self.bin_ends.clone(), &self.reference);
+        let window = sketch(Kind::Continuous, &reference.basis, numbers(&self.window));
+        (reference, window)
+    }
 }
 
 impl Expected {

@@ -1,7 +1,7 @@
 //! Drift events.
 
 use super::{Suffix, Summaries, Tests, WindowInfo};
-use crate::measure::{BinShare, Measures};
+use crate::measure::{BinShare, CategoryCount, Measures};
 use crate::reference::{Origin, ReferenceId};
 use crate::words::{Kind, Name, Question, Role, Severity, Time};
 use serde::{Deserialize, Serialize};
@@ -229,8 +229,12 @@ pub struct DriftEvent {
     pub missing: Option<u64>,
     /// Rows where it was invalid.
     pub invalid: Option<u64>,
+    /// Rows of categories that the reference never saw; they are among `rows`.
+    pub unseen: Option<u64>,
     /// The reference.
     pub reference: Option<ReferenceInfo>,
+    /// Rows of the reference with a valid value.
+    pub reference_rows: Option<u64>,
     /// The questions that decided.
     pub decided_by: Vec<Question>,
     /// The part of the window that shows the change most; null: the whole.
@@ -243,6 +247,9 @@ pub struct DriftEvent {
     pub summary: Option<Summaries>,
     /// The bins that moved most.
     pub top_bins: Vec<BinShare>,
+    /// The most frequent categories that the reference never saw.
+    #[serde(default)]
+    pub new_categories: Vec<CategoryCount>,
     /// The model as a whole.
     pub model_state: Option<ModelStateInfo>,
     /// The worst features, in an event of the whole model.

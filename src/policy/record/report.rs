@@ -1,6 +1,6 @@
 //! Window reports, and the form of a feature that they share with `check`.
 
-use crate::measure::{BinShare, Measures, Summary};
+use crate::measure::{BinShare, CategoryCount, Measures, Summary};
 use crate::reference::ReferenceId;
 use crate::window::Flow;
 use crate::words::{Kind, Name, Question, Role, Time, Verdict};
@@ -125,6 +125,9 @@ pub struct FeatureReport {
     pub missing: u64,
     /// Rows of the window where it was invalid.
     pub invalid: u64,
+    /// Rows of the window in categories that the reference never saw; they are among `rows`.
+    #[serde(default)]
+    pub unseen: u64,
     /// Its weight in the drift share.
     pub importance: f64,
     /// The verdict.
@@ -139,6 +142,20 @@ pub struct FeatureReport {
     pub summary: Summaries,
     /// The bins that moved most.
     pub top_bins: Vec<BinShare>,
+    /// The most frequent categories that the reference never saw.
+    #[serde(default)]
+    pub new_categories: Vec<CategoryCount>,
+    /// What to mind when reading the measures.
+    #[serde(default)]
+    pub warnings: Vec<FeatureWarning>,
+}
+
+/// What to mind when reading a feature's measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureWarning {
+    /// A few far values make the reference's standard deviation, by which wasserstein is measured.
+    HeavyTail,
 }
 
 /// Which part of a chunked record this is.

@@ -1,0 +1,146 @@
+//! The bins that psi, jensen_shannon and hellinger share, fixed by the reference.
+//!
+//! Continuous: the reference's deciles. Discrete: its values and the gaps between them. Categories:
+//! each counted one, the reference's `other`, each unseen one that is kept by name, and the rest of
+//! the unseen. All are counts; nothing here is estimated.
+
+use crate::reference::FeatureProfile;
+use crate::sketch::{Basis, FeatureSketch, OrderedCells};
+use crate::words::{Kind, Name};
+use std::ops::Range;
+
+/// Both sides in bins; neither is empty.
+pub(super) struct Bins<'a> {
+    /// In order.
+    pub bins: Vec<Bin<'a>>,
+    /// Valid rows of the reference.
+    pub reference_rows: f64,
+    /// Valid rows of the window.
+    pub rows: f64,
+}
+
+impl<'a> Bins<'a> {
+    /// The bins of `window` against `reference`; `None` where one has no valid row.
+    pub fn of(reference: &'a FeatureProfile, window: &'a FeatureSketch) -> Option<Bins<'a>> {
+        let (m, n) = (reference.valid(), window.tally.valid());
+        let bins = || Bins { bins: bins(reference, window), reference_rows: m as f64, rows: n as f64 };
+        (m > 0 && n > 0).then(bins)
+    }
+
+    /// Shares of the reference's and the window's rows in `bin`.
+    pub fn shares(&self, bin: &Bin<'_>) -> (f64, f64) {
+        (bin.reference as f64 / self.reference_rows, bin.current as f64 / self.rows)
+    }
+
+    /// The sum of a function of the two shares over all bins.
+    pub fn sum(&self, of: impl Fn(f64, f64) -> f64) -> f64 {
+        self.bins.iter().map(|bin| self.shares(bin)).map(|(p, q)| of(p, q)).sum()
+    }
+
+    /// What Σ (q-p)²/p is on average where nothing changed: `(B-1)(1/n + 1/m)` over B bins with a row
+    /// on either side. Near equality psi is this sum, and the squares of the distances an eighth of
+    /// it.
+    pub fn by_chance(&self) -> f64 {
+        let filled = self.bins.iter().filter(|bin| bin.reference + bin.current > 0).count();
+        filled.saturating_sub(1) as f64 * (1.0 / self.rows + 1.0 / self.reference_rows)
+    }
+}
+
+/// A bin with its counts.
+pub(super) struct Bin<'a> {
+    /// Which values.
+    pub what: What<'a>,
+    /// Rows of the reference.
+    pub reference: u64,
+    /// Rows of the window.
+    pub current: u64,
+}
+
+/// Which values a bin holds.
+pub(super) enum What<'a> {
+    /// Those of these cells.
+    Cells(Range<usize>),
+    /// This category.
+    Category(&'a Name),
+    /// The reference's uncounted categories.
+    Other,
+    /// Unseen categories that are not kept by name.
+    OtherUnseen,
+}
+
+/// All bins in order, with their counts.
+fn bins<'a>(reference: &'a FeatureProfile, window: &'a FeatureSketch) -> Vec<Bin<'a>> {
+    let ordered = |cells: Range<usize>| Bin {
+        reference: count(&reference.sketch, cells.clone()),
+        current: count(window, cells.clone()),
+        what: What::Cells(cells),
+    };
+    match &*reference.basis {
+        Basis::Ordered(cells) if reference.kind == Kind::Discrete => {
+            (0..cells.len()).map(|cell| ordered(cell..cell + 1)).collect()
+        }
+        Basis::Ordered(cells) => cells.bins().map(ordered).collect(),
+        Basis::Categories(categories) => {
+            let named = |what, cell: usize| Bin {
+                what,
+                reference: count(&reference.sketch, cell..cell + 1),
+                current: count(window, cell..cell + 1),
+            };
+            let unseen = |what, rows| Bin { what, reference: 0, current: rows };
+            let kept: Vec<_> = window.detail.unseen.iter().collect();
+            let rest = window.tally.unseen.saturating_sub(kept.iter().map(|(_, rows)| rows).sum());
+            let counted = categories.names().iter().enumerate();
+            counted
+                .map(|(cell, name)| named(What::Category(name), cell))
+                .chain([named(What::Other, categories.names().len())])
+                .chain(kept.into_iter().map(|(name, rows)| unseen(What::Category(name), rows)))
+                .chain([unseen(What::OtherUnseen, rest)])
+                .collect()
+        }
+    }
+}
+
+/// Valid rows in `cells`; a sketch without cells has counted nothing.
+fn count(sketch: &FeatureSketch, cells: Range<usize>) -> u64 {
+    sketch.tally.cells.get(cells).unwrap_or_default().iter().sum()
+}
+
+impl What<'_> {
+    /// What a person calls it.
+    pub fn label(&self, basis: &Basis) -> String {
+        match (self, basis) {
+            (What::Cells(range), Basis::Ordered(cells)) => interval(cells, range),
+            (What::Category(name), _) => name.to_string(),
+            (What::OtherUnseen, _) => "other unseen".into(),
+            (What::Other | What::Cells(_), _) => "other".into(),
+        }
+    }
+}
+
+fn interval(cells: &OrderedCells, range: &Range<usize>) -> String {
+    let (first, last) = (range.start, range.end - 1);
+    if first == last && cells.is_atom(last) {
+        return format!("= {}", short(cells.upper(last)));
+    }
+    let from = match cells.lower(first) {
+        f64::NEG_INFINITY => "-inf".into(),
+        lower => short(lower),
+    };
+    // Before a value with a cell of its own the edge is the number next to it: say the value.
+    let to = match cells.upper(last) {
+        f64::INFINITY => "+inf)".into(),
+        _ if cells.is_atom(range.end) => format!("{})", short(cells.upper(range.end))),
+        upper => format!("{}]", short(upper)),
+    };
+    format!("({from}, {to}")
+}
+
+/// The shortest text that reads back as `number`, with an exponent where it would be long.
+fn short(number: f64) -> String {
+    if number == 0.0 || (1e-5..1e16).contains(&number.abs()) {
+        number.to_string()
+    } else {
+        format!("{number:e}")
+    }
+}
+

@@ -1,0 +1,242 @@
+//! The cumulative shares of a side along the number line, on which ks and wasserstein rest.
+//!
+//! At the ends of cells a curve is exact, which certifies. Between them it follows the digest,
+//! stretched to the exact ends, where the digest can tell more than a straight line: while it holds
+//! all values, in the cells of the extremes, and in a cell that holds more than a centroid does.
+
+use crate::sketch::{Digest, FeatureSketch, OrderedCells};
+use std::ops::Range;
+
+/// The share of rows that the largest centroids hold, those at the median. In a cell with less the
+/// digest is the coarser of the two.
+const CENTROID_SHARE: f64 = 0.01;
+
+/// The curves of both sides.
+pub(super) struct Curves<'a> {
+    /// The cells that both are counted in.
+    pub cells: &'a OrderedCells,
+    /// The reference's.
+    pub f: Curve<'a>,
+    /// The window's.
+    pub g: Curve<'a>,
+    /// What lies between them by the estimate.
+    pub pieces: Vec<Piece>,
+}
+
+impl<'a> Curves<'a> {
+    /// The curves of `reference` and `window`, both counted in `cells`; `None` where one is empty.
+    pub fn of(
+        cells: &'a OrderedCells,
+        reference: &'a FeatureSketch,
+        window: &'a FeatureSketch,
+    ) -> Option<Curves<'a>> {
+        let (f, g) = (Curve::of(cells, reference)?, Curve::of(cells, window)?);
+        let pieces = pieces(&f.points(), &g.points()).collect();
+        Some(Curves { cells, f, g, pieces })
+    }
+}
+
+/// The cumulative shares of a side.
+pub(super) struct Curve<'a> {
+    cells: &'a OrderedCells,
+    digest: &'a Digest,
+    ends: Vec<f64>,
+}
+
+impl<'a> Curve<'a> {
+    /// The curve of `sketch`, counted in `cells`; `None` where it has no rows.
+    fn of(cells: &'a OrderedCells, sketch: &'a FeatureSketch) -> Option<Self> {
+        let counts = &sketch.tally.cells;
+        let rows: u64 = counts.iter().sum();
+        if rows == 0 {
+            return None;
+        }
+        assert_eq!(counts.len(), cells.len(), "a sketch was compared in cells of another basis");
+        let sums = counts.iter().scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        });
+        let ends = sums.map(|sum| sum as f64 / rows as f64).collect();
+        Some(Curve { cells, digest: &sketch.detail.digest, ends })
+    }
+
+    /// Cumulative shares where `cell` starts and ends.
+    pub fn at(&self, cell: usize) -> Range<f64> {
+        let start = if cell == 0 { 0.0 } else { self.ends[cell - 1] };
+        start..self.ends[cell]
+    }
+
+    /// The least and the greatest value.
+    pub fn extremes(&self) -> Option<(f64, f64)> {
+        self.digest.min().zip(self.digest.max())
+    }
+
+    /// The estimate: a line through points that ascend in place and share. Where it jumps, two stand
+    /// at one place. It is 0 before the first and 1 after the last.
+    fn points(&self) -> Vec<Point> {
+        let course = self.digest.course();
+        let is_exact = matches!(self.digest, Digest::Exact(_));
+        let mut points = Vec::with_capacity(self.cells.len() + course.len());
+        // How much of the course, and which share by its own account, lies before the cell.
+        let (mut passed, mut from) = (0, 0.0);
+        for cell in 0..self.cells.len() {
+            let (exact, upper) = (self.at(cell), self.cells.upper(cell));
+            let inside = passed..passed + course[passed..].partition_point(|(x, _)| *x <= upper);
+            let to = match (course[..inside.end].last(), course.get(inside.end)) {
+                (Some(last), Some(next)) => last.1 + fraction(upper, last.0, next.0) * (next.1 - last.1),
+                (last, _) => f64::from(last.is_some()),
+            };
+            let held = exact.end - exact.start;
+            let has_extreme = inside.start == 0 || inside.end == course.len();
+            if held > CENTROID_SHARE || held > 0.0 && (is_exact || has_extreme) {
+                let stretch = if to > from { held / (to - from) } else { 0.0 };
+                points.extend(course[inside.clone()].iter().map(|(x, share)| Point {
+                    x: *x,
+                    share: (exact.start + (share - from) * stretch).clamp(exact.start, exact.end),
+                }));
+            }
+            if upper.is_finite() {
+                points.push(Point { x: upper, share: exact.end });
+            }
+            (passed, from) = (inside.end, to);
+        }
+        points
+    }
+}
+
+/// A place on a curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Point {
+    /// Where.
+    x: f64,
+    /// The share of rows up to there.
+    share: f64,
+}
+
+/// A piece between neighbouring points of two curves, on which both are straight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Piece {
+    /// Where it starts.
+    pub from: f64,
+    /// Where it ends; after the start.
+    pub to: f64,
+    /// How far the first curve is above the second just after the start.
+    pub first: f64,
+    /// And just before the end.
+    pub last: f64,
+}
+
+/// The pieces of two curves, from the first point of either to the last.
+fn pieces(f: &[Point], g: &[Point]) -> impl Iterator<Item = Piece> {
+    let (mut f, mut g) = (Cursor { points: f, passed: 0 }, Cursor { points: g, passed: 0 });
+    let mut start: Option<(f64, f64)> = None;
+    std::iter::from_fn(move || {
+        loop {
+            let x = [f.upcoming(), g.upcoming()].into_iter().flatten().min_by(f64::total_cmp)?;
+            let last = f.share(x) - g.share(x);
+            f.pass(x);
+            g.pass(x);
+            let after = (x, f.share(x) - g.share(x));
+            if let Some((from, first)) = start.replace(after) {
+                return Some(Piece { from, to: x, first, last });
+            }
+        }
+    })
+}
+
+/// A place between the points of a curve.
+struct Cursor<'p> {
+    points: &'p [Point],
+    passed: usize,
+}
+
+impl Cursor<'_> {
+    fn upcoming(&self) -> Option<f64> {
+        self.points.get(self.passed).map(|point| point.x)
+    }
+
+    /// The share at `x`, which lies between the last point passed and the upcoming one.
+    fn share(&self, x: f64) -> f64 {
+        match (self.points[..self.passed].last(), self.points.get(self.passed)) {
+            (None, _) => 0.0,
+            (_, None) => 1.0,
+            (Some(last), Some(next)) => {
+                last.share + fraction(x, last.x, next.x) * (next.share - last.share)
+            }
+        }
+    }
+
+    fn pass(&mut self, x: f64) {
+        while self.upcoming() == Some(x) {
+            self.passed += 1;
+        }
+    }
+}
+
+/// Where `x` lies between `from` (0) and `to` (1), also where their distance overflows.
+fn fraction(x: f64, from: f64, to: f64) -> f64 {
+    let width = to - from;
+    if width.is_finite() { (x - from) / width } else { (x / 2.0 - from / 2.0) / (to / 2.0 - from / 2.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::sketch_numbers;
+
+    fn point(x: f64, share: f64) -> Point {
+        Point { x, share }
+    }
+
+    #[test]
+    fn a_curve_is_exact_at_the_ends_of_cells_and_follows_the_values_between() {
+        let cells = OrderedCells::new(vec![0.0, 10.0], vec![]).unwrap();
+        let sketch = sketch_numbers(&cells, &[1.0, 2.0, 12.0, 14.0]);
+        let curve = Curve::of(&cells, &sketch).unwrap();
+        assert_eq!((curve.at(0), curve.at(1), curve.at(2)), (0.0..0.0, 0.0..0.5, 0.5..1.0));
+        let expected = [
+            point(0.0, 0.0),
+            point(1.0, 0.0),
+            point(1.0, 0.25),
+            point(2.0, 0.25),
+            point(2.0, 0.5),
+            point(10.0, 0.5),
+            point(12.0, 0.5),
+            point(12.0, 0.75),
+            point(14.0, 0.75),
+            point(14.0, 1.0),
+        ];
+        assert_eq!(curve.points(), expected);
+    }
+
+    #[test]
+    fn a_digest_is_stretched_to_what_the_cells_count() {
+        // The digest smears a step of 3,000 equal values; the cells around it know better.
+        let mut values: Vec<f64> = (0..3000).map(|i| f64::from(i) / 3000.0).collect();
+        values.extend([0.5; 3000]);
+        values.sort_by(f64::total_cmp);
+        let cells = OrderedCells::new(vec![0.5_f64.next_down(), 0.5], vec![]).unwrap();
+        let points = Curve::of(&cells, &sketch_numbers(&cells, &values)).unwrap().points();
+        assert!(points.is_sorted_by(|a, b| a.x <= b.x && a.share <= b.share), "{points:?}");
+        let at = |x: f64| points.iter().rfind(|point| point.x == x).unwrap().share;
+        assert_eq!((at(0.5_f64.next_down()), at(0.5)), (0.25, 0.750_166_666_666_666_7));
+        assert_eq!(points.last(), Some(&point(2999.0 / 3000.0, 1.0)));
+    }
+
+    #[test]
+    fn two_curves_are_compared_on_both_sides_of_every_jump() {
+        let f = [point(0.0, 0.0), point(1.0, 1.0)];
+        let g = [point(0.5, 0.0), point(0.5, 1.0)];
+        let expected = [
+            Piece { from: 0.0, to: 0.5, first: 0.0, last: 0.5 },
+            Piece { from: 0.5, to: 1.0, first: -0.5, last: 0.0 },
+        ];
+        assert_eq!(pieces(&f, &g).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_place_between_the_largest_numbers_is_found() {
+        assert_eq!(fraction(0.0, f64::MIN, f64::MAX), 0.5);
+        assert_eq!(fraction(5e-324, 0.0, 1e-323), 0.5);
+    }
+}
