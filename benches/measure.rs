@@ -3,7 +3,7 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use driftline::event::Value;
-use driftline::measure::{compare, top_bins};
+use driftline::measure::{Dependence, compare, top_bins};
 use driftline::reference::{BuildOptions, FeatureProfile, ProfileBuilder};
 use driftline::sketch::{Accumulator, FeatureSketch};
 use driftline::words::{Kind, Name};
@@ -20,7 +20,9 @@ const PANE_ROWS: usize = 1000;
 type Column = (&'static str, Kind, fn(&mut ChaCha8Rng) -> Value<'static>);
 
 const COLUMNS: [Column; 5] = [
-    ("continuous", Kind::Continuous, |dice| Value::Number(Normal::new(0.0, 1.0).expect("a law").sample(dice))),
+    ("continuous", Kind::Continuous, |dice| {
+        Value::Number(Normal::new(0.0, 1.0).expect("a law").sample(dice))
+    }),
     ("with_ties", Kind::Continuous, |dice| {
         let value: f64 = Normal::new(2.0, 5.0).expect("a law").sample(dice);
         Value::Number(value.round().max(0.0))
@@ -62,7 +64,7 @@ fn measure(criterion: &mut Criterion) {
         let window = merged(&panes);
         let mut group = criterion.benchmark_group("measure");
         group.bench_function(format!("compare/{}", column.0), |bench| {
-            bench.iter(|| black_box(compare(black_box(&reference), black_box(&window))));
+            bench.iter(|| black_box(compare(black_box(&reference), black_box(&window), Dependence::NONE)));
         });
         group.bench_function(format!("top_bins/{}", column.0), |bench| {
             bench.iter(|| black_box(top_bins(black_box(&reference), black_box(&window))));

@@ -3,88 +3,24 @@
 
 use super::Output;
 use super::evaluator::EvaluatorSettings;
+use super::features::{FeatureContext, Measured, measure_window};
 use super::model::{Held, ModelState, SegmentState, VersionState};
-use crate::measure::{
-    Comparison, MEASURES, Summary, Tested, compare, new_categories, tail_rules, top_bins,
-};
 use crate::policy::record::{
-    Category, Chunk, DriftEvent, FeatureReport, FeatureWarning, ModelStateInfo, ReferenceInfo, ResolveReason, SCHEMA_VERSION,
-    Summaries, WindowInfo, WindowReport, WindowState,
+    Category, Chunk, DriftEvent, FeatureReport, ModelStateInfo, ReferenceInfo, ResolveReason, SCHEMA_VERSION,
+    WindowInfo, WindowReport, WindowState,
 };
 use crate::policy::{
-    Decision, Due, HourlyLimit, IncidentBook, JudgedFeature, ModelSettings, Step, judge, judgeable, level,
-    report_id,
+    Decision, Due, HourlyLimit, IncidentBook, JudgedFeature, ModelSettings, Step, judgeable, level, report_id,
 };
-use crate::reference::{FeatureProfile, Profile};
-use crate::sketch::FeatureSketch;
-use crate::words::{ModelKey, Name, Pane, Question, Role, Severity, Verdict};
+use crate::reference::FeatureProfile;
+use crate::words::{ModelKey, Name, Pane, Role, Severity, Verdict};
 
 /// A window that is about to be judged.
 struct Candidate {
     version: Name,
     segment: Vec<Name>,
     info: WindowInfo,
-    sketches: Vec<FeatureSketch>,
-    comparisons: Vec<Comparison>,
-    /// How many rows each feature must have; none has enough where it is not judged at all.
-    min_rows: Vec<u64>,
-}
-
-/// A feature's weight and settings come from the model; everything else from the comparison.
-pub struct FeatureContext<'a> {
-    /// The model's settings.
-    pub settings: &'a ModelSettings,
-    /// The level of each question.
-    pub level: f64,
-    /// Rows of the window.
-    pub all_rows: u64,
-    /// Fewer rows are not judged.
-    pub min_rows: u64,
-}
-
-impl FeatureContext<'_> {
-    /// Judges one feature and writes its report.
-    pub fn judge(
-        &self,
-        profile: &FeatureProfile,
-        sketch: &FeatureSketch,
-        comparison: &Comparison,
-    ) -> JudgedFeature {
-        let feature = self.settings.feature(&profile.name);
-        let factor = self.settings.policy.clear.factor;
-        let judgement =
-            judge(comparison, self.all_rows, self.min_rows, self.level, &feature.thresholds, factor);
-        let mut measures = comparison.measures;
-        for info in &MEASURES {
-            if let Some(measure) = measures.get_mut(info.measure) {
-                measure.threshold = feature.thresholds.measures.get(info.measure).map(|levels| levels.drift);
-            }
-        }
-        let is_ruled = measures.wasserstein.is_some() && tail_rules(profile);
-        let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
-        let reference = &profile.sketch;
-        let report = FeatureReport {
-            feature: profile.name.clone(),
-            role: feature.role.unwrap_or(profile.role),
-            kind: profile.kind,
-            reference_rows: reference.tally.valid(),
-            reference_missing: reference.tally.missing,
-            rows: sketch.tally.valid(),
-            missing: sketch.tally.missing,
-            invalid: sketch.tally.invalid,
-            unseen: sketch.tally.unseen,
-            importance: feature.importance,
-            verdict: judgement.verdict,
-            drift: judgement.verdict.is_drift(),
-            tests: judgement.tests,
-            measures,
-            summary: Summaries { reference: Summary::of(reference), current: Summary::of(sketch) },
-            top_bins: top_bins(profile, sketch),
-            new_categories: new_categories(sketch),
-            warnings,
-        };
-        JudgedFeature { report, judgement }
-    }
+    features: Vec<Measured>,
 }
 
 /// The model as a whole: the share of the weight of judgeable features of role `feature` that is at
@@ -151,18 +87,13 @@ fn candidates(
     let busy = segments.filter(|(_, _, state)| !state.is_blank());
     busy.map(|(version, segment, state)| {
         let info = window_info(settings, of_model, state, pane);
-        let sketches = state.window.features();
-        let profiles = || state.held.iter().flat_map(|held| held.profile.features());
-        let comparisons =
-            profiles().zip(&sketches).map(|(profile, sketch)| compare(profile, sketch)).collect();
-        Candidate {
-            version: version.clone(),
-            segment: segment.clone(),
-            min_rows: profiles().map(|profile| min_rows(of_model, segment, &info, profile)).collect(),
-            info,
-            sketches,
-            comparisons,
+        let measure =
+            |held: &Held| measure_window(state, &held.profile, settings.grid, of_model.policy.min_rows);
+        let mut features = state.held.as_ref().map(measure).unwrap_or_default();
+        for measured in &mut features {
+            measured.min_rows = min_rows(of_model, segment, &info, &measured.name);
         }
+        Candidate { version: version.clone(), segment: segment.clone(), info, features }
     })
     .collect()
 }
@@ -189,14 +120,17 @@ fn window_info(
 
 /// How many questions can be judged.
 fn questions(candidate: &Candidate) -> usize {
-    let asked = candidate.comparisons.iter().zip(&candidate.min_rows);
-    asked.map(|(comparison, min_rows)| judgeable(comparison, candidate.info.events, *min_rows).count()).sum()
+    let asked = candidate
+        .features
+        .iter()
+        .map(|measured| judgeable(&measured.comparison, candidate.info.events, measured.min_rows).count());
+    asked.sum()
 }
 
 /// How many rows a feature must have to be judged in a window of this segment. One that cuts the
 /// segment is constant in it, and always unlike the reference: it is not judged there.
-fn min_rows(of_model: &ModelSettings, segment: &[Name], info: &WindowInfo, feature: &FeatureProfile) -> u64 {
-    let cuts = |pointer: &String| pointer.rsplit('/').next().is_some_and(|last| *last == *feature.name);
+fn min_rows(of_model: &ModelSettings, segment: &[Name], info: &WindowInfo, feature: &Name) -> u64 {
+    let cuts = |pointer: &String| pointer.rsplit('/').next().is_some_and(|last| *last == **feature);
     let is_cut = !segment.is_empty() && of_model.segments.iter().any(cuts);
     if is_cut || info.state == WindowState::Insufficient { u64::MAX } else { of_model.policy.min_rows }
 }
@@ -222,7 +156,7 @@ impl Judging<'_> {
     ) {
         let Some(state) = version.segments.get(&candidate.segment) else { return };
         let held = state.held.clone();
-        let features = held.as_ref().map(|held| self.features(&candidate, &held.profile)).unwrap_or_default();
+        let features = held.as_ref().map(|held| self.features(&candidate, held, state)).unwrap_or_default();
         let state_info = model_state(features.iter().map(|judged| &judged.report));
         let mut events = Vec::new();
         if let Some(held) = &held {
@@ -258,17 +192,15 @@ impl Judging<'_> {
         outputs.extend(decision.trigger.map(|trigger| Output::Trigger(Box::new(trigger))));
     }
 
-    fn features(&self, candidate: &Candidate, profile: &Profile) -> Vec<JudgedFeature> {
-        let all_rows = candidate.info.events;
-        let measured = candidate.sketches.iter().zip(&candidate.comparisons).zip(&candidate.min_rows);
-        let judge = |(profile, ((sketch, comparison), min_rows)): (
-            &FeatureProfile,
-            ((&FeatureSketch, &Comparison), &u64),
-        )| {
-            let (settings, level, min_rows) = (self.of_model, self.level, *min_rows);
-            FeatureContext { settings, level, all_rows, min_rows }.judge(profile, sketch, comparison)
+    fn features(&self, candidate: &Candidate, held: &Held, state: &SegmentState) -> Vec<JudgedFeature> {
+        let context = FeatureContext { settings: self.of_model, level: self.level };
+        let (all_rows, grid) = (candidate.info.events, self.settings.grid);
+        let features = held.profile.features().iter().zip(&candidate.features).enumerate();
+        let judge = |(at, (profile, measured)): (usize, (&FeatureProfile, &Measured))| {
+            let sketch_of = |panes| state.window.suffix_of(at, panes);
+            measured.judge(profile, &context, all_rows, grid, sketch_of)
         };
-        profile.features().iter().zip(measured).map(judge).collect()
+        features.map(judge).collect()
     }
 
     fn incidents(
@@ -315,11 +247,6 @@ impl Judging<'_> {
     ) -> Decision {
         let Some(state) = version.segments.get(&candidate.segment) else { return Decision::default() };
         let last_pane = state.window.panes().last().filter(|(pane, _)| *pane == self.pane);
-        let (all_rows, min_rows) = (candidate.info.events, self.of_model.policy.min_rows);
-        let tested = |comparison: &Comparison| -> Vec<(Question, Tested)> {
-            judgeable(comparison, all_rows, min_rows).map(|(question, tested)| (question, *tested)).collect()
-        };
-        let sizes: Vec<Vec<(Question, Tested)>> = candidate.comparisons.iter().map(tested).collect();
         let data = version.data(candidate.info.end, self.of_model.policy.retrain.lookback_ms);
         let due = Due {
             app: &self.settings.app,
@@ -333,7 +260,6 @@ impl Judging<'_> {
             traffic_share: candidate.info.events as f64 / self.rows_of_model.max(1) as f64,
             drift_share: model_state.drift_share,
             features,
-            sizes: &sizes,
             book: &state.book,
             data: &data,
         };

@@ -10,6 +10,7 @@ mod buffer;
 mod changes;
 mod delta;
 mod evaluator;
+mod features;
 mod judging;
 mod merging;
 mod model;
@@ -20,7 +21,8 @@ mod state;
 pub use changes::Restore;
 pub use delta::{Delta, Progress};
 pub use evaluator::{Evaluator, EvaluatorSettings};
-pub use judging::{FeatureContext, model_state, worst};
+pub use features::FeatureContext;
+pub use judging::{model_state, worst};
 pub use pipeline::Pipeline;
 pub use sketcher::{Drained, Position, Sketcher, SketcherSettings, SourceState, Taken, UnknownModels};
 pub use state::{

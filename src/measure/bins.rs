@@ -143,4 +143,3 @@ fn short(number: f64) -> String {
         format!("{number:e}")
     }
 }
-

@@ -8,21 +8,21 @@ use super::chi_square::chi_square;
 use super::curve::Curves;
 use super::hellinger::hellinger;
 use super::jensen_shannon::jensen_shannon;
-use super::ks::ks;
+use super::ks::{distance_at_ends, ks};
 use super::psi::psi;
-use super::significance::{
-    PooledTest, kolmogorov_p, missing_p, pooled_categories, pooled_ordered, unseen_p,
-};
+use super::significance::{PooledTest, kolmogorov_p, missing_p, pooled_categories, pooled_ordered, unseen_p};
 use super::wasserstein::wasserstein;
 use super::z_score::{missing_z_score, z_score};
 use super::{MEASURES, Measures, PerMeasure};
-use crate::reference::FeatureProfile;
+use crate::reference::{Calibration, FeatureProfile};
 use crate::sketch::{Basis, FeatureSketch, Tally};
 use crate::words::{Kind, Question};
 use std::fmt;
 
 /// Fewer rows than this on either side answer no question.
 pub const MIN_ROWS: u64 = 50;
+/// And fewer than this, after dependence is taken off.
+const MIN_EFFECTIVE_ROWS: f64 = 30.0;
 
 /// A feature of a window against its reference.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,7 +107,9 @@ pub enum Untestable {
 impl fmt::Display for Untestable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Untestable::TooFewRows => write!(f, "fewer than {MIN_ROWS} rows"),
+            Untestable::TooFewRows => {
+                write!(f, "fewer than {MIN_ROWS} rows, or than {MIN_EFFECTIVE_ROWS} independent ones")
+            }
             Untestable::TooFewCells => f.write_str("fewer than two cells with rows enough"),
             Untestable::NotApplicable(reason) => f.write_str(reason),
         }
@@ -126,29 +128,67 @@ impl Sizes {
     }
 }
 
+/// How many rows are worth one independent row, by what is asked of them: variance factors, at least 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dependence {
+    /// Of the values.
+    pub shape: f64,
+    /// Of whether there is a value.
+    pub missing: f64,
+}
+
+impl Dependence {
+    /// Every row counts.
+    pub const NONE: Dependence = Dependence { shape: 1.0, missing: 1.0 };
+
+    /// What a calibration found; every row counts where it found nothing.
+    pub fn of(calibration: Option<&Calibration>) -> Self {
+        let factor = |of: fn(&Calibration) -> Option<f64>| calibration.and_then(of).unwrap_or(1.0);
+        Dependence { shape: factor(|c| c.shape), missing: factor(|c| c.missing) }
+    }
+}
+
 /// Compares `window` with `reference`; both must be counted in the reference's cells.
-pub fn compare(reference: &FeatureProfile, window: &FeatureSketch) -> Comparison {
-    let pooled = pooled(reference, &window.tally);
+pub fn compare(reference: &FeatureProfile, window: &FeatureSketch, dependence: Dependence) -> Comparison {
+    let pooled = pooled(reference, &window.tally, dependence);
     let measures = measures(reference, window, pooled.as_ref());
     let answer =
         |outcome: Result<Tested, Untestable>| outcome.map_or_else(Answer::Untestable, Answer::Tested);
     Comparison {
         rows: window.tally.valid(),
         reference_rows: reference.valid(),
-        shape: answer(shape(reference, &window.tally, &measures, pooled)),
-        missing: answer(missing(&reference.sketch.tally, &window.tally, &measures)),
-        unseen: answer(unseen(reference, &window.tally)),
+        shape: answer(shape(reference, &window.tally, &measures, pooled, dependence)),
+        missing: answer(missing(&reference.sketch.tally, &window.tally, &measures, dependence)),
+        unseen: answer(unseen(reference, &window.tally, dependence)),
         measures,
     }
 }
 
+/// The certain p-value of each question, in the order of [`Question::ALL`], from counts alone; `None`
+/// where it can't be judged. The same as `compare` gives, and much cheaper.
+pub fn p_certain(reference: &FeatureProfile, window: &Tally, dependence: Dependence) -> [Option<f64>; 3] {
+    let shape = || {
+        let (n, m) = enough(window.valid(), reference.valid(), dependence.shape).ok()?;
+        match &*reference.basis {
+            Basis::Ordered(_) if reference.kind == Kind::Continuous => {
+                let low = distance_at_ends(&reference.sketch.tally.cells, &window.cells)?;
+                Some(kolmogorov_p(low, n, m, dependence.shape))
+            }
+            _ => pooled(reference, window, dependence).map(|test| test.p_value),
+        }
+    };
+    let missing = missing(&reference.sketch.tally, window, &Measures::default(), dependence);
+    let unseen = unseen(reference, window, dependence);
+    [shape(), missing.ok().map(|test| test.p_certain), unseen.ok().map(|test| test.p_certain)]
+}
+
 /// The test of pooled cells; `None` for continuous features, and where too few cells remain.
-fn pooled(reference: &FeatureProfile, window: &Tally) -> Option<PooledTest> {
+fn pooled(reference: &FeatureProfile, window: &Tally, dependence: Dependence) -> Option<PooledTest> {
     let counts = reference.sketch.tally.cells.iter().copied().zip(window.cells.iter().copied());
     match &*reference.basis {
         _ if reference.kind == Kind::Continuous => None,
-        Basis::Ordered(_) => pooled_ordered(counts),
-        Basis::Categories(_) => pooled_categories(counts, window.unseen),
+        Basis::Ordered(_) => pooled_ordered(counts, dependence.shape),
+        Basis::Categories(_) => pooled_categories(counts, window.unseen, dependence.shape),
     }
 }
 
@@ -176,27 +216,34 @@ fn shape(
     window: &Tally,
     measures: &Measures,
     pooled: Option<PooledTest>,
+    dependence: Dependence,
 ) -> Result<Tested, Untestable> {
-    let (n, m) = enough(window.valid(), reference.valid())?;
+    let factor = dependence.shape;
+    let (n, m) = enough(window.valid(), reference.valid(), factor)?;
     let sizes = Sizes::of(measures, Question::Shape);
     if let (Kind::Continuous, Some(ks)) = (reference.kind, measures.ks) {
-        let (p_value, p_certain) = (kolmogorov_p(ks.value, n, m), kolmogorov_p(ks.low, n, m));
+        let (p_value, p_certain) = (kolmogorov_p(ks.value, n, m, factor), kolmogorov_p(ks.low, n, m, factor));
         return Ok(Tested { p_value, p_certain, sizes });
     }
     let p = pooled.ok_or(Untestable::TooFewCells)?.p_value;
     Ok(Tested { p_value: p, p_certain: p, sizes })
 }
 
-fn missing(reference: &Tally, window: &Tally, measures: &Measures) -> Result<Tested, Untestable> {
-    let (n, m) = enough(window.rows(), reference.rows())?;
+fn missing(
+    reference: &Tally,
+    window: &Tally,
+    measures: &Measures,
+    dependence: Dependence,
+) -> Result<Tested, Untestable> {
+    let (n, m) = enough(window.rows(), reference.rows(), dependence.missing)?;
     let (c, r) = (window.missing + window.invalid, reference.missing + reference.invalid);
-    let p = missing_p(c, n, r, m);
+    let p = missing_p(c, n, r, m, dependence.missing);
     let change = c as f64 / n as f64 - r as f64 / m as f64;
     let sizes = Sizes { share: Some(change), ..Sizes::of(measures, Question::Missing) };
     Ok(Tested { p_value: p, p_certain: p, sizes })
 }
 
-fn unseen(reference: &FeatureProfile, window: &Tally) -> Result<Tested, Untestable> {
+fn unseen(reference: &FeatureProfile, window: &Tally, dependence: Dependence) -> Result<Tested, Untestable> {
     if matches!(&*reference.basis, Basis::Ordered(_)) {
         return Err(Untestable::NotApplicable("numbers are not categories"));
     }
@@ -206,16 +253,18 @@ fn unseen(reference: &FeatureProfile, window: &Tally) -> Result<Tested, Untestab
     if !reference.tells_unseen() {
         return Err(Untestable::NotApplicable("too many categories in the reference to tell unseen ones"));
     }
-    let (n, m) = enough(window.valid(), reference.valid())?;
-    let p = unseen_p(window.unseen, n, reference.singletons, m)
+    let (n, m) = enough(window.valid(), reference.valid(), dependence.shape)?;
+    let p = unseen_p(window.unseen, n, reference.singletons, m, dependence.shape)
         .ok_or(Untestable::NotApplicable("identifier-like column"))?;
     let excess = window.unseen as f64 / n as f64 - reference.singletons as f64 / m as f64;
     Ok(Tested { p_value: p, p_certain: p, sizes: Sizes { share: Some(excess.max(0.0)), ..Sizes::default() } })
 }
 
-/// Rows of the window and the reference, where both have enough.
-fn enough(n: u64, m: u64) -> Result<(u64, u64), Untestable> {
-    if n.min(m) < MIN_ROWS { Err(Untestable::TooFewRows) } else { Ok((n, m)) }
+/// Rows of the window and the reference, where both have enough, and enough of them are independent.
+fn enough(n: u64, m: u64, factor: f64) -> Result<(u64, u64), Untestable> {
+    let least = n.min(m);
+    let is_enough = least >= MIN_ROWS && least as f64 / factor >= MIN_EFFECTIVE_ROWS;
+    if is_enough { Ok((n, m)) } else { Err(Untestable::TooFewRows) }
 }
 
 #[cfg(test)]
@@ -237,11 +286,11 @@ mod tests {
     }
 
     fn compared(reference: &FeatureProfile, values: &[f64]) -> Comparison {
-        compare(reference, &sketch(reference.kind, &reference.basis, numbers(values)))
+        compare(reference, &sketch(reference.kind, &reference.basis, numbers(values)), Dependence::NONE)
     }
 
     fn named(reference: &FeatureProfile, counts: &[(&str, usize)]) -> Comparison {
-        compare(reference, &sketch(reference.kind, &reference.basis, texts(counts)))
+        compare(reference, &sketch(reference.kind, &reference.basis, texts(counts)), Dependence::NONE)
     }
 
     #[test]
@@ -283,11 +332,11 @@ mod tests {
         reference.sketch.tally.missing = 5000;
         let mut window = sketch(Kind::Continuous, &reference.basis, numbers(&uniform(900, 0.0)));
         window.tally.invalid = 100;
-        let fall = compare(&reference, &window).missing;
+        let fall = compare(&reference, &window, Dependence::NONE).missing;
         let fall = fall.tested().unwrap();
         assert!((fall.sizes.share.unwrap() + 0.4).abs() < 1e-12 && fall.p_certain < 1e-12, "{fall:?}");
         reference.sketch.tally.missing = 0;
-        let rise = compare(&reference, &window).missing;
+        let rise = compare(&reference, &window, Dependence::NONE).missing;
         let rise = rise.tested().unwrap();
         assert!((rise.sizes.share.unwrap() - 0.1).abs() < 1e-12 && rise.p_certain < 1e-12, "{rise:?}");
     }
@@ -295,8 +344,11 @@ mod tests {
     #[test]
     fn a_window_of_nothing_but_missing_values_answers_one_question() {
         let reference = continuous();
-        let found =
-            compare(&reference, &sketch(Kind::Continuous, &reference.basis, vec![Value::Missing; 500]));
+        let found = compare(
+            &reference,
+            &sketch(Kind::Continuous, &reference.basis, vec![Value::Missing; 500]),
+            Dependence::NONE,
+        );
         assert_eq!(found.shape, Answer::Untestable(Untestable::TooFewRows));
         assert_eq!(found.measures, Measures::default());
         let missing = found.missing.tested().unwrap();
@@ -337,7 +389,10 @@ mod tests {
             reason(named(&categories(&[("a", 100)], &[]), &[("a", 50)]).shape),
             "fewer than two cells with rows enough"
         );
-        assert_eq!(reason(named(&categories(&[("a", 49)], &[]), &[("a", 50)]).missing), "fewer than 50 rows");
+        assert_eq!(
+            reason(named(&categories(&[("a", 49)], &[]), &[("a", 50)]).missing),
+            "fewer than 50 rows, or than 30 independent ones"
+        );
         let boolean =
             FeatureProfile { kind: Kind::Boolean, ..categories(&[("false", 50), ("true", 50)], &[]) };
         assert!(reason(named(&boolean, &[("true", 50)]).unseen).starts_with("a boolean"));
@@ -375,7 +430,7 @@ mod tests {
                 let mut window = sketch(reference.kind, &reference.basis, numbers(values));
                 for scale in [1, 1_000_000] {
                     window.tally.cells.iter_mut().for_each(|count| *count *= scale);
-                    let found = compare(reference, &window);
+                    let found = compare(reference, &window, Dependence::NONE);
                     for measure in [found.measures.psi, found.measures.ks].into_iter().flatten() {
                         let ordered = measure.low <= measure.value && measure.value <= measure.high;
                         assert!(

@@ -160,9 +160,7 @@ impl Cursor<'_> {
         match (self.points[..self.passed].last(), self.points.get(self.passed)) {
             (None, _) => 0.0,
             (_, None) => 1.0,
-            (Some(last), Some(next)) => {
-                last.share + fraction(x, last.x, next.x) * (next.share - last.share)
-            }
+            (Some(last), Some(next)) => last.share + fraction(x, last.x, next.x) * (next.share - last.share),
         }
     }
 

@@ -29,6 +29,21 @@ pub(super) fn ks(curves: &Curves<'_>) -> MeasureValue {
     MeasureValue { value: value.clamp(low, high), low, high, corrected: low, threshold: None }
 }
 
+/// The certain distance from counts alone: the greatest difference at the ends of cells. `None` where a
+/// side is empty.
+pub(super) fn distance_at_ends(reference: &[u64], window: &[u64]) -> Option<f64> {
+    let (m, n) = (reference.iter().sum::<u64>(), window.iter().sum::<u64>());
+    if m == 0 || n == 0 {
+        return None;
+    }
+    let (mut f, mut g, mut most) = (0, 0, 0.0_f64);
+    for (r, w) in reference.iter().zip(window) {
+        (f, g) = (f + r, g + w);
+        most = most.max((f as f64 / m as f64 - g as f64 / n as f64).abs());
+    }
+    Some(most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +74,9 @@ mod tests {
             let within = found.low - 1e-12 <= case.ks && case.ks <= found.high + 1e-12;
             assert!(within && (found.value - case.ks).abs() < 0.005, "{} {}: {found:?}", case.name, case.ks);
             assert_eq!(found.corrected, found.low);
+            let counted = sketch(Kind::Continuous, &reference.basis, numbers(&case.window));
+            let cells = (&reference.sketch.tally.cells, &counted.tally.cells);
+            assert_eq!(distance_at_ends(cells.0, cells.1), Some(found.low));
         }
     }
 

@@ -32,7 +32,7 @@ mod wasserstein;
 mod z_score;
 
 pub use adjust::{benjamini_hochberg, holm};
-pub use compare::{Answer, Comparison, MIN_ROWS, Sizes, Tested, Untestable, compare};
+pub use compare::{Answer, Comparison, Dependence, MIN_ROWS, Sizes, Tested, Untestable, compare, p_certain};
 pub use list::{MEASURES, Measure, MeasureInfo, MeasureValue, Measures, PerMeasure, Range};
 pub use new_categories::{CategoryCount, new_categories};
 pub use psi::{BinShare, top_bins};

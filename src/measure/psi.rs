@@ -51,7 +51,8 @@ pub fn top_bins(reference: &FeatureProfile, window: &FeatureSketch) -> Vec<BinSh
         let (p, q) = bins.shares(bin);
         (contribution(p, q), bin)
     };
-    let mut ranked: Vec<(f64, &Bin<'_>)> = bins.bins.iter().map(weigh).filter(|(part, _)| *part > 0.0).collect();
+    let mut ranked: Vec<(f64, &Bin<'_>)> =
+        bins.bins.iter().map(weigh).filter(|(part, _)| *part > 0.0).collect();
     ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     ranked.truncate(TOP_BINS);
     let named = |(contribution, bin): (f64, &Bin<'_>)| {

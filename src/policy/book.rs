@@ -10,10 +10,10 @@ use super::ids::{event_id, incident_id};
 use super::incident::{Change, Incident, Track};
 use super::record::{
     Category, DriftEvent, FeatureBrief, FeatureReport, IncidentInfo, ModelStateInfo, ReferenceInfo,
-    ResolveReason, SCHEMA_VERSION, Scope, Suppressed, Transition, WindowInfo,
+    ResolveReason, SCHEMA_VERSION, Scope, Suffix, Suppressed, Transition, WindowInfo,
 };
 use super::settings::{Mode, ModelSettings};
-use super::verdict::Judgement;
+use super::verdict::{Answered, Judgement};
 use crate::words::{ModelKey, Name, Severity, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +48,20 @@ pub struct JudgedFeature {
     pub report: FeatureReport,
     /// The judgement behind it.
     pub judgement: Judgement,
+    /// The answers behind the judgement.
+    pub answers: Vec<Answered>,
+    /// Reports of the parts of the window that decided.
+    pub parts: Vec<(Suffix, FeatureReport)>,
+}
+
+impl JudgedFeature {
+    /// The report that shows a category of fault most: that of the part of the window that decided, or
+    /// of the whole.
+    pub fn shown(&self, category: Category) -> &FeatureReport {
+        let suffix = self.judgement.finding(category).and_then(|finding| finding.suffix);
+        let part = self.parts.iter().find(|(known, _)| Some(*known) == suffix);
+        part.map_or(&self.report, |(_, report)| report)
+    }
 }
 
 /// A model's events in the hour of `decided_at`.
@@ -298,13 +312,8 @@ impl IncidentBook {
             let mut event = event(step, incident, transition, category, report_of(&feature));
             event.suppressed = limit.take_suppressed();
             if let Some(judged) = report_of(&feature) {
-                event.explanation = explain::detected(
-                    judged,
-                    category,
-                    step.key,
-                    &step.window,
-                    incident.onset_estimate,
-                );
+                event.explanation =
+                    explain::detected(judged, category, step.key, &step.window, incident.onset_estimate);
             }
             incident.steps += 1;
             incident.told = incident.severity;
@@ -419,6 +428,7 @@ fn event(
 ) -> DriftEvent {
     let sequence = incident.steps + 1;
     let report = judged.map(|judged| &judged.report);
+    let shown = judged.map(|judged| judged.shown(category));
     let finding = judged.and_then(|judged| judged.judgement.finding(category));
     let settings = step.settings;
     DriftEvent {
@@ -457,12 +467,12 @@ fn event(
         reference: Some(step.reference.clone()),
         reference_rows: report.map(|report| report.reference_rows),
         decided_by: finding.map(|finding| finding.decided_by.clone()).unwrap_or_default(),
-        suffix: None,
+        suffix: finding.and_then(|finding| finding.suffix),
         tests: report.map(|report| report.tests),
-        measures: report.map(|report| report.measures),
-        summary: report.map(|report| report.summary.clone()),
-        top_bins: report.map(|report| report.top_bins.clone()).unwrap_or_default(),
-        new_categories: report.map(|report| report.new_categories.clone()).unwrap_or_default(),
+        measures: shown.map(|report| report.measures),
+        summary: shown.map(|report| report.summary.clone()),
+        top_bins: shown.map(|report| report.top_bins.clone()).unwrap_or_default(),
+        new_categories: shown.map(|report| report.new_categories.clone()).unwrap_or_default(),
         model_state: Some(step.model_state),
         features: Vec::new(),
         features_total: 1,

@@ -13,11 +13,12 @@ pub(super) fn detected(
     window: &WindowInfo,
     onset: Time,
 ) -> String {
-    let report = &judged.report;
+    let report = judged.shown(category);
+    let over = over(judged, category, window);
     let subject = format!("{} of {}", report.feature, model(key));
     let since = format!("since about {}", minute(onset));
     if category == Category::Quality {
-        return format!("{subject} {} over {}, {since}", quality(report), span(window));
+        return format!("{subject} {} over {over}, {since}", quality(report));
     }
     let unseen =
         judged.judgement.distribution.as_ref().is_some_and(|f| f.decided_by.contains(&Question::Unseen));
@@ -31,7 +32,16 @@ pub(super) fn detected(
     let size = shown_by(report).map(|size| format!(", {size}")).unwrap_or_default();
     let bins = moved_most(report).map(|bins| format!("; most in {bins}")).unwrap_or_default();
     let rows = grouped(report.rows);
-    format!("{subject} {what}{size} over {} ({rows} rows), {since}{bins}", span(window))
+    format!("{subject} {what}{size} over {over} ({rows} rows), {since}{bins}")
+}
+
+/// How long the part of the window is that shows it.
+fn over(judged: &JudgedFeature, category: Category, window: &WindowInfo) -> String {
+    let suffix = judged.judgement.finding(category).and_then(|finding| finding.suffix);
+    match suffix {
+        Some(suffix) => format!("the last {}", span(suffix.start, window.end)),
+        None => span(window.start, window.end),
+    }
 }
 
 /// The share of rows without a valid value, before and now.
@@ -106,7 +116,7 @@ pub(super) fn group(briefs: &[FeatureBrief], total: usize, key: &ModelKey, windo
     format!(
         "{total} features of {} changed at once over {}: {}{more}",
         model(key),
-        span(window),
+        span(window.start, window.end),
         names.join(", ")
     )
 }
@@ -140,8 +150,8 @@ pub(super) fn model(key: &ModelKey) -> String {
     text
 }
 
-fn span(window: &WindowInfo) -> String {
-    let seconds = window.end.since_ms(window.start) / 1000;
+fn span(start: Time, end: Time) -> String {
+    let seconds = end.since_ms(start) / 1000;
     match seconds {
         s if s >= 3600 && s % 3600 == 0 => format!("{} h", s / 3600),
         s if s >= 60 && s % 60 == 0 => format!("{} min", s / 60),

@@ -114,7 +114,7 @@ impl Track {
         self.incident = Some(Incident {
             id: incident_id(app, key, Scope::Feature, Some(feature), category, end),
             opened_at: end,
-            onset_estimate: start,
+            onset_estimate: finding.suffix.map_or(start, |suffix| suffix.start),
             severity: finding.severity,
             last_judged: end,
             steps: 0,

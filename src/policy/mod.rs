@@ -21,4 +21,4 @@ pub use settings::{
     BlockOn, Budget, Clear, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings, OnMissingReference,
     PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Suffixes, Thresholds,
 };
-pub use verdict::{Finding, Judgement, judge, judgeable, level, severity, sized};
+pub use verdict::{Answered, Finding, Judgement, Part, judge, judgeable, level, severity, sized, strongest};

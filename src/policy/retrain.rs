@@ -12,8 +12,7 @@ use super::record::{
     TriggerReason, TriggerReference, WindowInfo, WindowState,
 };
 use super::settings::{BlockOn, Mode, ModelSettings, RetrainOn};
-use super::verdict::{severity, sized};
-use crate::measure::Tested;
+use super::verdict::{Answered, severity, sized};
 use crate::words::{ModelKey, Question, Role, Severity, Time};
 use serde::{Deserialize, Serialize};
 
@@ -76,8 +75,6 @@ pub struct Due<'a> {
     pub drift_share: Option<f64>,
     /// All features, judged.
     pub features: &'a [JudgedFeature],
-    /// The sizes behind each, in the same order.
-    pub sizes: &'a [Vec<(Question, Tested)>],
     /// The version's incidents.
     pub book: &'a IncidentBook,
     /// Where the rows of the look-back stand, with how many there are and how many were late.
@@ -233,7 +230,7 @@ impl RetrainState {
         let retrain = &policy.retrain;
         let blocked = |block: &BlockOn| match block {
             BlockOn::Quality => {
-                drifted(due).any(|(judged, _)| due.book.is_open(&judged.report.feature, Category::Quality))
+                drifted(due).any(|judged| due.book.is_open(&judged.report.feature, Category::Quality))
             }
             BlockOn::Completeness => due.window.state == WindowState::Insufficient,
             // Incidents of the schema do not exist yet, so none is open.
@@ -256,15 +253,15 @@ impl RetrainState {
     }
 }
 
-/// Features at drift or worse that may ask for retraining, with their sizes.
-fn drifted<'a>(due: &Due<'a>) -> impl Iterator<Item = (&'a JudgedFeature, &'a [(Question, Tested)])> {
-    due.features.iter().zip(due.sizes.iter().map(Vec::as_slice)).filter(|(judged, _)| judged.report.drift)
+/// Features at drift or worse, which may ask for retraining.
+fn drifted<'a>(due: &Due<'a>) -> impl Iterator<Item = &'a JudgedFeature> {
+    due.features.iter().filter(|judged| judged.report.drift)
 }
 
 /// What asks for retraining, the first of the causes in the order of their weight.
 fn cause(due: &Due<'_>) -> Option<Cause> {
     let retrain = &due.settings.policy.retrain;
-    let of_role = |role: Role| drifted(due).filter(move |(judged, _)| judged.report.role == role).count();
+    let of_role = |role: Role| drifted(due).filter(move |judged| judged.report.role == role).count();
     let share = due.drift_share.is_some_and(|share| share >= retrain.share)
         && of_role(Role::Feature) >= retrain.share_min_features as usize;
     let asks = |on: RetrainOn, holds: bool| holds && retrain.on.contains(&on);
@@ -283,7 +280,7 @@ fn trigger(due: &Due<'_>, cause: Cause, used_today: u32) -> RetrainingTrigger {
     let (settings, end) = (due.settings, due.window.end);
     let retrain = &settings.policy.retrain;
     let mut reasons: Vec<(Severity, TriggerReason)> =
-        drifted(due).filter_map(|(judged, sizes)| reason(due, judged, sizes)).collect();
+        drifted(due).filter_map(|judged| reason(due, judged)).collect();
     reasons.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.feature.cmp(&b.1.feature)));
     let total = reasons.len();
     let severity = reasons.first().map_or(Severity::Drift, |(severity, _)| *severity);
@@ -342,18 +339,16 @@ fn trigger(due: &Due<'_>, cause: Cause, used_today: u32) -> RetrainingTrigger {
 }
 
 /// The size that shows a feature's drift most.
-fn reason(
-    due: &Due<'_>,
-    judged: &JudgedFeature,
-    sizes: &[(Question, Tested)],
-) -> Option<(Severity, TriggerReason)> {
+fn reason(due: &Due<'_>, judged: &JudgedFeature) -> Option<(Severity, TriggerReason)> {
     let feature = &judged.report.feature;
     let thresholds = due.settings.feature(feature).thresholds;
-    let significant = sizes.iter().filter(|(question, tested)| {
-        let mut tests = judged.report.tests;
-        tests.slot(*question).is_some_and(|test| tested.p_certain <= test.level)
-    });
-    let candidates = significant.flat_map(|(question, tested)| {
+    let significant = || {
+        judged.answers.iter().filter(|answered| {
+            let mut tests = judged.report.tests;
+            tests.slot(answered.question).is_some_and(|test| answered.tested.p_certain <= test.level)
+        })
+    };
+    let candidates = significant().flat_map(|Answered { question, tested, .. }| {
         sized(&tested.sizes, &thresholds).map(move |(name, size, levels)| {
             let measure = match (name, question) {
                 ("share", Question::Missing) => "missing_share",
@@ -364,7 +359,7 @@ fn reason(
         })
     });
     let (measure, value, threshold) = candidates.max_by(|a, b| (a.1 / a.2).total_cmp(&(b.1 / b.2)))?;
-    let worst = sizes.iter().map(|(_, tested)| severity(&tested.sizes, &thresholds, 1.0)).max()?;
+    let worst = significant().map(|answered| severity(&answered.tested.sizes, &thresholds, 1.0)).max()?;
     let incident = due.book.of_feature(feature);
     let reason = TriggerReason {
         event_id: incident.and_then(|incident| incident.last_event_id.clone()),

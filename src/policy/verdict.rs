@@ -4,7 +4,7 @@
 //! million rows don't make a trifle an alarm, nor fifty a fluke. The level is not a taste but what
 //! the model's false-alarm budget leaves for each question.
 
-use super::record::{Category, TestReport, Tests};
+use super::record::{Category, Suffix, TestReport, Tests};
 use super::settings::{Budget, Levels, Thresholds};
 use crate::measure::{Comparison, MEASURES, Sizes, Tested};
 use crate::words::{Question, Severity, Verdict};
@@ -26,6 +26,8 @@ pub struct Finding {
     pub is_clear: bool,
     /// The questions that make the severity.
     pub decided_by: Vec<Question>,
+    /// The part of the window that shows the worst of it; `None`: the whole, or nothing to show.
+    pub suffix: Option<Suffix>,
 }
 
 /// What a window says of a feature.
@@ -64,39 +66,75 @@ pub fn judgeable(
     })
 }
 
-/// Judges a feature of a window of `all_rows` rows at `level`. A category clears when it is ok with
-/// the thresholds times `clear_factor`.
-pub fn judge(
-    comparison: &Comparison,
-    all_rows: u64,
-    min_rows: u64,
-    level: f64,
-    thresholds: &Thresholds,
-    clear_factor: f64,
-) -> Judgement {
+/// The last panes of a window, asked the same questions as the whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Which panes.
+    pub suffix: Suffix,
+    /// The certain p-value of each question, in the order of [`Question::ALL`]; `None` where it can't be
+    /// judged there.
+    pub p_certain: [Option<f64>; 3],
+}
+
+/// The answer that counts for a question: that of the part of the window that shows a change most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answered {
+    /// The question.
+    pub question: Question,
+    /// p-values for having looked at all parts; sizes of the part that is named.
+    pub tested: Tested,
+    /// The part; `None`: the whole window.
+    pub suffix: Option<Suffix>,
+}
+
+/// The answers that count: of each question the smallest p of the whole window and its `parts`
+/// (ascending by length), times their number (Bonferroni). Of equal ones the shortest part counts,
+/// where a change is thinned least. Where a part counts, the sizes are still the whole's.
+pub fn strongest(comparison: &Comparison, all_rows: u64, min_rows: u64, parts: &[Part]) -> Vec<Answered> {
+    let answer = |(question, whole): (Question, &Tested)| {
+        let asked =
+            || parts.iter().filter_map(|part| Some((part.p_certain[question as usize]?, part.suffix)));
+        let looks = (1 + asked().count()) as f64;
+        let least = asked().reduce(|least, next| if next.0 < least.0 { next } else { least });
+        let (p_certain, p_value, suffix) = match least.filter(|(p, _)| *p <= whole.p_certain) {
+            Some((p, suffix)) => (p, p, Some(suffix)),
+            None => (whole.p_certain, whole.p_value, None),
+        };
+        let corrected = |p: f64| (looks * p).min(1.0);
+        let (p_certain, p_value) = (corrected(p_certain), corrected(p_value));
+        Answered { question, tested: Tested { p_value, p_certain, sizes: whole.sizes }, suffix }
+    };
+    judgeable(comparison, all_rows, min_rows).map(answer).collect()
+}
+
+/// Judges a feature by its `answers` at `level`. A category clears when it is ok with the thresholds
+/// times `clear_factor`.
+pub fn judge(answers: &[Answered], level: f64, thresholds: &Thresholds, clear_factor: f64) -> Judgement {
     let mut judgement = Judgement {
         verdict: Verdict::Insufficient,
         distribution: None,
         quality: None,
         tests: Tests::default(),
     };
-    for (question, tested) in judgeable(comparison, all_rows, min_rows) {
+    for Answered { question, tested, suffix } in answers {
         let Tested { p_value, p_certain, sizes } = *tested;
-        *judgement.tests.slot(question) =
-            Some(TestReport { p_value: Some(p_value), p_certain: Some(p_certain), level, suffix: None });
+        *judgement.tests.slot(*question) =
+            Some(TestReport { p_value: Some(p_value), p_certain: Some(p_certain), level, suffix: *suffix });
         let is_significant = p_certain <= level;
         let severity = if is_significant { severity(&sizes, thresholds, 1.0) } else { Severity::Ok };
         let is_clear = !is_significant || self::severity(&sizes, thresholds, clear_factor) == Severity::Ok;
-        let slot = match Category::of(question) {
+        let slot = match Category::of(*question) {
             Category::Quality => &mut judgement.quality,
             _ => &mut judgement.distribution,
         };
-        let finding =
-            slot.get_or_insert(Finding { severity: Severity::Ok, is_clear: true, decided_by: vec![] });
-        finding.severity = finding.severity.max(severity);
+        let none = Finding { severity: Severity::Ok, is_clear: true, decided_by: vec![], suffix: None };
+        let finding = slot.get_or_insert(none);
+        if severity > finding.severity {
+            (finding.severity, finding.suffix) = (severity, *suffix);
+        }
         finding.is_clear &= is_clear;
         if severity > Severity::Ok {
-            finding.decided_by.push(question);
+            finding.decided_by.push(*question);
         }
     }
     let findings = [&judgement.distribution, &judgement.quality];
@@ -114,9 +152,9 @@ pub fn severity(sizes: &Sizes, thresholds: &Thresholds, factor: f64) -> Severity
 
 /// The sizes that have a threshold, each with its name, its magnitude and its levels.
 pub fn sized(sizes: &Sizes, thresholds: &Thresholds) -> impl Iterator<Item = (&'static str, f64, Levels)> {
-    let measures = MEASURES.iter().map(|info| {
-        (info.name, *sizes.measures.get(info.measure), *thresholds.measures.get(info.measure))
-    });
+    let measures = MEASURES
+        .iter()
+        .map(|info| (info.name, *sizes.measures.get(info.measure), *thresholds.measures.get(info.measure)));
     let all = measures.chain([("share", sizes.share, Some(thresholds.share))]);
     all.filter_map(|(name, size, levels)| Some((name, size?.abs(), levels?)))
 }
@@ -137,6 +175,7 @@ impl Levels {
 mod tests {
     use super::*;
     use crate::measure::{Answer, Measures, PerMeasure, Untestable};
+    use crate::words::Time;
 
     fn thresholds() -> Thresholds {
         let psi = Some(Levels { warning: 0.04, drift: 0.1, critical: 0.25 });
@@ -160,7 +199,7 @@ mod tests {
     }
 
     fn verdict(comparison: &Comparison) -> Judgement {
-        judge(comparison, 1000, 500, 1e-4, &thresholds(), 0.8)
+        judge(&strongest(comparison, 1000, 500, &[]), 1e-4, &thresholds(), 0.8)
     }
 
     #[test]
@@ -200,9 +239,44 @@ mod tests {
         assert!(verdict(&comparison(1e-9, 0.06, 0.0)).distribution.unwrap().is_clear);
     }
 
+    fn part(panes: u32, p: Option<f64>) -> Part {
+        let suffix = Suffix { panes, start: Time::EPOCH, rows: 100 };
+        Part { suffix, p_certain: [p, None, None] }
+    }
+
+    #[test]
+    fn the_part_of_the_window_that_shows_most_counts_and_pays_for_every_part_looked_at() {
+        let whole = comparison(1e-3, 0.05, 0.0);
+        let parts = [part(1, Some(1e-6)), part(2, Some(1e-8)), part(4, None), part(8, Some(1e-5))];
+        let shape = strongest(&whole, 1000, 500, &parts)[0];
+        assert_eq!(shape.suffix.map(|suffix| suffix.panes), Some(2));
+        assert_eq!(shape.tested.p_certain, 4.0 * 1e-8);
+        let missing = strongest(&whole, 1000, 500, &parts)[1];
+        assert_eq!(
+            (missing.suffix, missing.tested.p_certain),
+            (None, 1e-9),
+            "parts that say nothing cost nothing"
+        );
+        let shape = strongest(&whole, 1000, 500, &[part(1, Some(0.5)), part(2, Some(0.4))])[0];
+        assert_eq!((shape.suffix, shape.tested.p_certain), (None, 3.0 * 1e-3));
+        let shape =
+            strongest(&comparison(0.0, 0.5, 0.0), 1000, 500, &[part(1, Some(0.0)), part(2, Some(0.0))])[0];
+        assert_eq!(shape.suffix.map(|suffix| suffix.panes), Some(1), "where all are certain, the shortest");
+    }
+
+    #[test]
+    fn a_finding_names_the_part_that_makes_its_severity() {
+        let mut answers = strongest(&comparison(1e-9, 0.05, 0.0), 1000, 500, &[part(2, Some(1e-12))]);
+        assert_eq!(judge(&answers, 1e-4, &thresholds(), 0.8).distribution.unwrap().suffix, None);
+        answers[0].tested.sizes.measures.ks = Some(0.3);
+        let finding = judge(&answers, 1e-4, &thresholds(), 0.8).distribution.unwrap();
+        assert_eq!((finding.severity, finding.suffix.unwrap().panes), (Severity::Critical, 2));
+    }
+
     #[test]
     fn too_few_rows_are_not_judged() {
-        let judgement = judge(&comparison(1e-9, 0.5, 0.9), 400, 1001, 1e-4, &thresholds(), 0.8);
+        let judgement =
+            judge(&strongest(&comparison(1e-9, 0.5, 0.9), 400, 1001, &[]), 1e-4, &thresholds(), 0.8);
         assert_eq!(judgement.verdict, Verdict::Insufficient);
     }
 

@@ -49,7 +49,8 @@ fn measures_of_real_windows_are_those_of_an_independent_computation() {
         for row in golden["values"].as_array().unwrap().iter().filter(|row| row[0] == window["id"]) {
             let feature = report["features"].as_array().unwrap().iter().find(|f| f["feature"] == row[1]);
             let (feature, metric, expected) = (feature.unwrap(), row[2].as_str().unwrap(), &row[3]);
-            if is_near(feature, metric, expected.as_f64().unwrap()).unwrap_or_else(|found| panic!("{row}: {found}"))
+            if is_near(feature, metric, expected.as_f64().unwrap())
+                .unwrap_or_else(|found| panic!("{row}: {found}"))
             {
                 *compared.entry(metric).or_default() += 1;
             }

@@ -1,13 +1,24 @@
 //! What comes out of a stream: counts that add up, and a drift that is found, told and acted on.
 
 use crate::world::{self, Row, comparable};
-use driftline::engine::{Output, Pipeline, Taken};
+use driftline::engine::{EvaluatorSettings, Output, Pipeline, Taken};
+use driftline::policy::Suffixes;
 use driftline::policy::record::{Category, Transition, WindowState};
 use driftline::words::Verdict;
+use std::sync::Arc;
 
 fn run(rows: &[Row], partitions: i32, commit_every: usize) -> (Vec<Output>, Pipeline, [u64; 2]) {
+    run_with(world::evaluator_settings(), rows, partitions, commit_every)
+}
+
+fn run_with(
+    evaluator: Arc<EvaluatorSettings>,
+    rows: &[Row],
+    partitions: i32,
+    commit_every: usize,
+) -> (Vec<Output>, Pipeline, [u64; 2]) {
     let topics = vec![("in".into(), partitions)];
-    let (sketcher, evaluator) = (world::sketcher_settings(), world::evaluator_settings());
+    let sketcher = world::sketcher_settings();
     let mut pipeline = Pipeline::new(sketcher, evaluator, world::references(), topics);
     let mut offsets = vec![0; partitions as usize];
     let mut outputs = Vec::new();
@@ -99,6 +110,42 @@ fn a_shift_is_detected_told_once_and_asks_for_retraining() {
     assert!(expired >= 1, "nobody acted on the trigger within its time");
     let ids: std::collections::BTreeSet<_> = events.iter().map(|event| &event.id).collect();
     assert_eq!(ids.len(), events.len(), "an id is told once");
+}
+
+#[test]
+fn with_suffixes_a_change_is_found_in_the_last_pane_and_dated_whatever_the_commits() {
+    let mut settings = EvaluatorSettings::clone(&world::evaluator_settings());
+    settings.models.values_mut().for_each(|(model, _)| model.policy.suffixes = Suffixes::All);
+    let settings = Arc::new(settings);
+    let rows = world::stream(3, 20_000, 200);
+    let (outputs, ..) = run_with(settings.clone(), &rows, 3, 500);
+    let detected = outputs.iter().find_map(|output| match output {
+        Output::Event(event) if event.transition == Transition::Detected => Some(&**event),
+        _ => None,
+    });
+    let event = detected.expect("the shift is found");
+    // It begins at 10,000 ms, with the first row of a pane.
+    let suffix = event.suffix.expect("in a part of the window");
+    assert_eq!((event.decided_at.ms(), suffix.panes), (11_000, 1));
+    assert_eq!((suffix.start.ms(), event.incident.onset_estimate), (10_000, suffix.start));
+    let (window, tests) = (event.window.expect("a window"), event.tests.expect("tests"));
+    assert!(suffix.rows < window.events && tests.shape.expect("a test").suffix == event.suffix);
+    let of_part = event.measures.expect("measures").psi.expect("psi").value;
+    let of_whole = reports(&outputs)
+        .filter(|report| report.decided_at == event.decided_at && report.version == event.version)
+        .find(|report| report.segment == event.segment)
+        .and_then(|report| {
+            report.features.iter().find(|feature| Some(&feature.feature) == event.feature.as_ref())
+        })
+        .and_then(|feature| feature.measures.psi);
+    assert!(of_part > 2.0 * of_whole.expect("psi").value, "the whole window thins it");
+
+    let (other, ..) = run_with(settings, &rows, 3, 37);
+    let (one, other) = (comparable(&outputs), comparable(&other));
+    for (model, decided) in &one {
+        let both = decided.len().min(other[model].len());
+        assert_eq!(decided[..both], other[model][..both], "{model}");
+    }
 }
 
 #[test]

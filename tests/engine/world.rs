@@ -184,8 +184,10 @@ fn without_volatile(record: &mut serde_json::Value) {
     for volatile in ["p_value", "summary", "explanation", "offsets"] {
         fields.remove(volatile);
     }
-    if let Some(ks) = fields.get_mut("ks").and_then(serde_json::Value::as_object_mut) {
-        ks.remove("value");
+    for measure in ["ks", "wasserstein"] {
+        if let Some(measure) = fields.get_mut(measure).and_then(serde_json::Value::as_object_mut) {
+            measure.remove("value");
+        }
     }
     fields.values_mut().for_each(without_volatile);
 }

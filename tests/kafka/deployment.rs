@@ -208,8 +208,10 @@ fn without_volatile(record: &mut Value) {
             for volatile in ["p_value", "summary", "explanation", "offsets", "reference"] {
                 fields.remove(volatile);
             }
-            if let Some(ks) = fields.get_mut("ks").and_then(Value::as_object_mut) {
-                ks.remove("value");
+            for measure in ["ks", "wasserstein"] {
+                if let Some(measure) = fields.get_mut(measure).and_then(Value::as_object_mut) {
+                    measure.remove("value");
+                }
             }
             fields.values_mut().for_each(without_volatile);
         }

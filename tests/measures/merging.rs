@@ -3,7 +3,7 @@
 
 use super::{assert_sound, reference, sketch};
 use driftline::event::Value;
-use driftline::measure::{Comparison, MEASURES, Measure, compare};
+use driftline::measure::{Comparison, Dependence, MEASURES, Measure, compare};
 use driftline::sketch::FeatureSketch;
 use driftline::words::{Kind, Question};
 use proptest::prelude::*;
@@ -34,7 +34,8 @@ fn names() -> impl Strategy<Value = Vec<Value<'static>>> {
 
 /// The parts of `whole` between `cuts`, merged in the order of `keys`, as a tree where `nested`.
 fn merged(whole: &[FeatureSketch], keys: &[u32], nested: bool) -> FeatureSketch {
-    let mut parts: Vec<(u32, FeatureSketch)> = keys.iter().copied().cycle().zip(whole.iter().cloned()).collect();
+    let mut parts: Vec<(u32, FeatureSketch)> =
+        keys.iter().copied().cycle().zip(whole.iter().cloned()).collect();
     parts.sort_by_key(|(key, _)| *key);
     let mut parts: Vec<FeatureSketch> = parts.into_iter().map(|(_, part)| part).collect();
     if !nested {
@@ -92,7 +93,8 @@ fn check(
     let (whole, merged) = (sketch(&reference, after), merged(&parts, keys, nested));
     assert_eq!(merged.tally, whole.tally);
     assert_eq!(merged.detail.unseen, whole.detail.unseen);
-    let (of_whole, of_merged) = (compare(&reference, &whole), compare(&reference, &merged));
+    let (of_whole, of_merged) =
+        (compare(&reference, &whole, Dependence::NONE), compare(&reference, &merged, Dependence::NONE));
     assert_sound("whole", &of_whole);
     assert_same(&of_whole, &of_merged);
 }

@@ -2,7 +2,9 @@
 
 use super::{assert_sound, numbers, reference, sketch, texts};
 use driftline::event::Value;
-use driftline::measure::{Answer, Comparison, MEASURES, Summary, compare, new_categories, top_bins};
+use driftline::measure::{
+    Answer, Comparison, Dependence, MEASURES, Summary, compare, new_categories, top_bins,
+};
 use driftline::words::{Kind, Question};
 
 /// Two columns, and what is to be said of them: `name value` of each measure that there is (0, + or -),
@@ -55,7 +57,8 @@ fn named(from: usize, to: usize) -> Vec<Value<'static>> {
 }
 
 fn numeric_cases() -> Vec<Case> {
-    let ties = |zeros: u32| even(1000).into_iter().map(move |v| if v * 100.0 < f64::from(zeros) { 0.0 } else { v });
+    let ties =
+        |zeros: u32| even(1000).into_iter().map(move |v| if v * 100.0 < f64::from(zeros) { 0.0 } else { v });
     let tails = |scale: f64| even(1999).into_iter().skip(1).map(move |v| ((v - 0.5) * 3.141).tan() * scale);
     vec![
         Case {
@@ -256,7 +259,7 @@ fn every_nasty_column_has_its_answer() {
     for case in numeric_cases().into_iter().chain(named_cases()) {
         let reference = reference(&case.reference, case.kind);
         let window = sketch(&reference, &case.window);
-        let found = compare(&reference, &window);
+        let found = compare(&reference, &window, Dependence::NONE);
         assert_sound(case.name, &found);
         assert_eq!(said(&found), case.answer, "{}", case.name);
         for bin in top_bins(&reference, &window) {
@@ -275,16 +278,12 @@ fn a_measure_is_there_for_every_kind_that_the_list_gives_it_and_for_no_other() {
         (Kind::Continuous, numbers(even(1000)), numbers(even(500))),
         (Kind::Discrete, numbers([1.0, 2.0, 3.0].repeat(100)), numbers([1.0, 2.0].repeat(50))),
         (Kind::Categorical, named(0, 3).repeat(100), named(0, 2).repeat(50)),
-        (
-            Kind::Boolean,
-            [Value::Bool(true), Value::Bool(false)].repeat(100),
-            vec![Value::Bool(true); 100],
-        ),
+        (Kind::Boolean, [Value::Bool(true), Value::Bool(false)].repeat(100), vec![Value::Bool(true); 100]),
     ];
     for (kind, before, mut after) in columns {
         after.push(Value::Missing);
         let reference = reference(&before, Some(kind));
-        let found = compare(&reference, &sketch(&reference, &after));
+        let found = compare(&reference, &sketch(&reference, &after), Dependence::NONE);
         for info in &MEASURES {
             let is_there = found.measures.get(info.measure).is_some();
             assert_eq!(is_there, info.kinds.contains(&kind), "{} of a {kind} feature", info.name);

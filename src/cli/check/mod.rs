@@ -14,9 +14,9 @@ use crate::config::Config;
 use crate::engine::{FeatureContext, model_state, worst};
 use crate::error::{Error, Result};
 use crate::files::parse_row_range;
-use crate::measure::{Comparison, benjamini_hochberg, compare, holm};
+use crate::measure::{Comparison, Dependence, benjamini_hochberg, compare, holm};
 use crate::policy::record::FeatureReport;
-use crate::policy::{ModelSettings, judgeable};
+use crate::policy::{ModelSettings, judgeable, strongest};
 use crate::words::{Question, Verdict};
 use clap::{Args, ValueEnum};
 use current::Current;
@@ -27,6 +27,9 @@ use std::path::PathBuf;
 
 /// Fewer rows than this are not judged here.
 const MIN_ROWS: u64 = 50;
+
+/// Nobody knows how long the current data are, so that no calibration fits them.
+const INDEPENDENT: Dependence = Dependence::NONE;
 
 /// Compare one data set with a reference
 #[derive(Args)]
@@ -88,17 +91,29 @@ enum FailOn {
 }
 
 pub(super) fn run(args: &CheckArgs) -> Ran {
-    let model = model(args)?;
-    let profile =
-        profiles::load(&args.reference, args.reference_rows.clone(), &args.columns, Some(&model), None)?;
+    let config = match &args.config {
+        Some(path) => Config::load(path).map_err(Error::from)?,
+        None => Config::default(),
+    };
+    let model = model(args, &config)?;
+    let (rows, grid) = (args.reference_rows.clone(), Some(config.window.grid));
+    let profile = profiles::load(&args.reference, rows, &args.columns, Some(&model), grid)?;
     let current = current::load(&args.current, args.current_rows.clone(), &args.columns, &profile)?;
-    let comparisons: Vec<Comparison> =
-        profile.features().iter().zip(&current.sketches).map(|(p, sketch)| compare(p, sketch)).collect();
+    let comparisons: Vec<Comparison> = profile
+        .features()
+        .iter()
+        .zip(&current.sketches)
+        .map(|(p, sketch)| compare(p, sketch, INDEPENDENT))
+        .collect();
     let level = level(&comparisons, &current, args.q, args.fwer);
-    let context = FeatureContext { settings: &model, level, all_rows: current.rows, min_rows: MIN_ROWS };
+    let context = FeatureContext { settings: &model, level };
     let parts = profile.features().iter().zip(&current.sketches).zip(&comparisons);
-    let judged: Vec<_> =
-        parts.map(|((profile, sketch), comparison)| context.judge(profile, sketch, comparison)).collect();
+    let judged: Vec<_> = parts
+        .map(|((profile, sketch), comparison)| {
+            let answers = strongest(comparison, current.rows, MIN_ROWS, &[]);
+            context.judge(profile, sketch, comparison, answers)
+        })
+        .collect();
     let verdict = worst(true, &judged);
     let features: Vec<FeatureReport> = judged.into_iter().map(|judged| judged.report).collect();
     let state = model_state(features.iter());

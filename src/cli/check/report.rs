@@ -90,7 +90,8 @@ pub(super) fn warnings(
             warnings.push(Warning { code: Code::Invalid, feature: feature.feature.clone(), message });
         }
         if feature.warnings.contains(&FeatureWarning::HeavyTail) {
-            let message = "a few far values make the reference's standard deviation: by it, wasserstein is small";
+            let message =
+                "a few far values make the reference's standard deviation: by it, wasserstein is small";
             let message = message.to_owned();
             warnings.push(Warning { code: Code::HeavyTail, feature: feature.feature.clone(), message });
         }

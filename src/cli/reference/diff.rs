@@ -6,7 +6,7 @@
 
 use crate::cli::output::{OutputFormat, change, json_pretty, number, percent, stdout, table, write_table};
 use crate::cli::{Outcome, Ran, Stop, profiles};
-use crate::measure::{Summary, compare};
+use crate::measure::{Dependence, Summary, compare};
 use crate::policy::record::SCHEMA_VERSION;
 use crate::reference::{FeatureProfile, Profile, ReferenceId};
 use crate::sketch::{Basis, CategoryCell, FeatureSketch, Tally};
@@ -131,7 +131,7 @@ fn one<'a>(
     };
     let measures = match (before, after) {
         (Some(before), Some(after)) => {
-            recounted(before, after).map(|sketch| compare(before, &sketch).measures)
+            recounted(before, after).map(|sketch| compare(before, &sketch, Dependence::NONE).measures)
         }
         _ => None,
     };

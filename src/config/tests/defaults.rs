@@ -180,8 +180,10 @@ fn the_defaults_are_read_in_their_units() {
     assert_eq!(config.input.max_ahead_ms, 2 * HOUR);
     assert_eq!(config.commit.max_delta_rate_bytes, 8 << 20);
     assert_eq!(config.policy.budget, Budget { false_events: 1.0, per_ms: 30 * 24 * HOUR });
-    assert_eq!(config.policy.thresholds.measures.ks,
-        Some(Levels { warning: 0.08, drift: 0.125, critical: 0.2 }));
+    assert_eq!(
+        config.policy.thresholds.measures.ks,
+        Some(Levels { warning: 0.08, drift: 0.125, critical: 0.2 })
+    );
     assert_eq!(config.policy.raise, Raise { k: 1, n: 1, min_spread: 0.0 });
     assert_eq!(config.policy.events.min_severity, Severity::Warning);
     assert_eq!(config.topics.partitions, 12);
@@ -280,8 +282,14 @@ name = "b"
     assert_eq!((config.policy.min_rows, a.policy.min_rows, b.policy.min_rows), (600, 700, 600));
     assert_eq!(config.unlisted_model("c").policy, config.policy);
     assert_eq!(b.policy.thresholds.measures.psi, Some(Levels { warning: 0.04, drift: 0.11, critical: 0.25 }));
-    assert_eq!(a.feature("y").thresholds.measures.psi, Some(Levels { warning: 0.04, drift: 0.11, critical: 0.3 }));
-    assert_eq!(a.feature("x").thresholds.measures.psi, Some(Levels { warning: 0.05, drift: 0.11, critical: 0.3 }));
+    assert_eq!(
+        a.feature("y").thresholds.measures.psi,
+        Some(Levels { warning: 0.04, drift: 0.11, critical: 0.3 })
+    );
+    assert_eq!(
+        a.feature("x").thresholds.measures.psi,
+        Some(Levels { warning: 0.05, drift: 0.11, critical: 0.3 })
+    );
     assert_eq!((a.feature("x").kind, a.feature("x").role), (Some(Kind::Categorical), None));
 }
 

@@ -54,10 +54,7 @@ impl Cell {
 /// The test over ordered cells of (reference, window) counts, of which `factor` count as one. Cells join their right neighbour until
 /// both samples expect 5, and what is left at the end joins the last. `None` when fewer than two
 /// cells remain.
-pub fn pooled_ordered(
-    counts: impl Iterator<Item = (u64, u64)> + Clone,
-    factor: f64,
-) -> Option<PooledTest> {
+pub fn pooled_ordered(counts: impl Iterator<Item = (u64, u64)> + Clone, factor: f64) -> Option<PooledTest> {
     let cells = counts.map(|(reference, window)| Cell { reference, window });
     let total = total(cells.clone());
     let mut pooled: Vec<Cell> = Vec::new();

@@ -75,8 +75,7 @@ pub(super) struct SampleCase {
 impl SampleCase {
     /// Its reference and its window, sketched.
     pub fn sketched(&self) -> (FeatureProfile, FeatureSketch) {
-        let reference =
-            ordered(Kind::Continuous, self.edges.clone(), self.bin_ends.clone(), &self.reference);
+        let reference = ordered(Kind::Continuous, self.edges.clone(), self.bin_ends.clone(), &self.reference);
         let window = sketch(Kind::Continuous, &reference.basis, numbers(&self.window));
         (reference, window)
     }

@@ -12,7 +12,8 @@ pub use event::{
     Suppressed, Transition, TriggerInfo,
 };
 pub use report::{
-    Chunk, FeatureReport, FeatureWarning, Suffix, Summaries, TestReport, Tests, WindowInfo, WindowReport, WindowState,
+    Chunk, FeatureReport, FeatureWarning, Suffix, Summaries, TestReport, Tests, WindowInfo, WindowReport,
+    WindowState,
 };
 pub use trigger::{
     Cause, DataFilter, DataQuality, OffsetsInfo, RetrainingTrigger, RowRange, TriggerBudget, TriggerData,

@@ -134,6 +134,10 @@ pub struct FeatureReport {
     pub verdict: Verdict,
     /// Whether the verdict is drift or worse.
     pub drift: bool,
+    /// How many rows count as one, found from the reference's own windows; null: rows are taken as
+    /// independent.
+    #[serde(default)]
+    pub dependence: Option<f64>,
     /// The tests.
     pub tests: Tests,
     /// The measures of the whole window.
