@@ -254,7 +254,7 @@ fn unseen(reference: &FeatureProfile, window: &Tally, dependence: Dependence) ->
         return Err(Untestable::NotApplicable("too many categories in the reference to tell unseen ones"));
     }
     let (n, m) = enough(window.valid(), reference.valid(), dependence.shape)?;
-    let p = unseen_p(window.unseen, n, reference.singletons, m, dependence.shape)
+    let p = unseen_p(window.unseen, n, (reference.singletons, reference.doubletons), m, dependence.shape)
         .ok_or(Untestable::NotApplicable("identifier-like column"))?;
     let excess = window.unseen as f64 / n as f64 - reference.singletons as f64 / m as f64;
     Ok(Tested { p_value: p, p_certain: p, sizes: Sizes { share: Some(excess.max(0.0)), ..Sizes::default() } })

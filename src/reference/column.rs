@@ -117,7 +117,7 @@ impl Column {
         let mut sorted = self.values.numbers.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let kind = self.kind.unwrap_or_else(|| self.found_kind(&sorted));
-        let mut singletons = 0;
+        let (mut singletons, mut doubletons) = (0, 0);
         let (basis, mut sketch) = match kind {
             Kind::Continuous => numeric(cells::continuous(&sorted), &sorted),
             Kind::Discrete => {
@@ -132,7 +132,8 @@ impl Column {
             }
             Kind::Categorical => {
                 let counts = self.values.counts();
-                singletons = counts.values().filter(|count| **count == 1).count() as u64;
+                let seen = |times: u64| counts.values().filter(|count| **count == times).count() as u64;
+                (singletons, doubletons) = (seen(1), seen(2));
                 let (categories, counts) = cells::categories(&counts);
                 counted(categories, counts)
             }
@@ -140,7 +141,8 @@ impl Column {
         sketch.tally.invalid = self.invalid;
         sketch.tally.missing = rows - self.present;
         let (basis, calibration) = (Arc::new(basis), Vec::new());
-        Ok((FeatureProfile { name, role, kind, basis, sketch, singletons, calibration }, self.values))
+        let profile = FeatureProfile { name, role, kind, basis, sketch, singletons, doubletons, calibration };
+        Ok((profile, self.values))
     }
 }
 

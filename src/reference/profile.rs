@@ -48,6 +48,8 @@ pub struct FeatureProfile {
     pub sketch: FeatureSketch,
     /// Categories that the reference saw exactly once.
     pub singletons: u64,
+    /// Categories that it saw exactly twice.
+    pub doubletons: u64,
     /// How much chunks of the reference differ, by their length; empty where its rows have no times.
     pub calibration: Vec<Calibration>,
 }
@@ -141,7 +143,7 @@ fn content_id(rows: u64, features: &[FeatureProfile]) -> ReferenceId {
         }
         let tally = &feature.sketch.tally;
         hash.numbers(tally.cells.iter().copied());
-        hash.numbers([tally.missing, tally.invalid, tally.unseen, feature.singletons]);
+        hash.numbers([tally.missing, tally.invalid, tally.unseen, feature.singletons, feature.doubletons]);
         // Tests rest on it, so that two profiles that differ in it alone must not share a name.
         for Calibration { duration_ms, chunks, shape, missing } in &feature.calibration {
             let bits = |factor: &Option<f64>| factor.unwrap_or(0.0).to_bits();

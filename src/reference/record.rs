@@ -31,6 +31,9 @@ pub struct FeatureProfileRecord {
     pub categories_complete: bool,
     /// Categories seen exactly once.
     pub singletons: u64,
+    /// Categories seen exactly twice.
+    #[serde(default)]
+    pub doubletons: u64,
     /// What the reference counted.
     pub sketch: SketchRecord,
     /// How much its chunks differ, by their length.
@@ -119,6 +122,7 @@ impl From<&FeatureProfile> for FeatureProfileRecord {
             other_hashes: Vec::new(),
             categories_complete: true,
             singletons: feature.singletons,
+            doubletons: feature.doubletons,
             sketch: SketchRecord::from(&feature.sketch),
             calibration: feature.calibration.clone(),
         };
@@ -160,6 +164,7 @@ impl TryFrom<&FeatureProfileRecord> for FeatureProfile {
             basis: Arc::new(basis),
             sketch,
             singletons: record.singletons,
+            doubletons: record.doubletons,
             calibration: record.calibration.clone(),
         })
     }

@@ -9,10 +9,15 @@ use crate::cli::{Outcome, Ran};
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::parse_row_range;
-use crate::reference::ProfileRecord;
+use crate::reference::{Calibration, FeatureProfile, Profile, ProfileRecord};
+use crate::words::Grid;
 use clap::Args;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// More rows than this that count as one are worth a word.
+const STRONG: f64 = 4.0;
 
 /// Build a reference profile of CSV, TSV, JSON lines or Parquet
 #[derive(Args)]
@@ -20,7 +25,8 @@ use std::path::PathBuf;
     driftline reference build train.csv.gz --output reference.json --time ts --ignore row_id\n  \
     driftline reference build train.parquet --rows 0..100000 --kind zip=categorical > reference.json\n\n\
     With --time the reference is calibrated for windows of this length: how much do its own chunks differ \
-    from each other? Without it rows count as independent of each other. Kinds are found: numbers with at most 64 distinct values and 20 rows a value are discrete. \
+    from each other? Without it rows count as independent of each other.\n\n\
+    Kinds are found: numbers with at most 64 distinct values and 20 rows a value are discrete. \
     Quantiles and counts are exact: a column takes 8 bytes a row of memory.")]
 pub(crate) struct BuildArgs {
     /// The data: .csv, .tsv, .jsonl (each also with .gz) or .parquet; `-` is standard input
@@ -55,7 +61,8 @@ pub(super) fn run(args: &BuildArgs) -> Ran {
         Some(name) => Some(config.model(name).ok_or_else(|| no_model(name, &config))?),
         None => None,
     };
-    let times = Times { grid: Some(args.cut.grid(&config)?), are_needed: true };
+    let grid = args.cut.grid(&config)?;
+    let times = Times { grid: Some(grid), are_needed: true };
     let profile = profiles::build(&args.input, args.rows.clone(), &args.columns, model, times)?;
     write_to(&args.output, |out| json_line(out, &ProfileRecord::whole(&profile)))?;
     tracing::info!(
@@ -64,5 +71,55 @@ pub(super) fn run(args: &BuildArgs) -> Ran {
         features = profile.features().len(),
         "reference built"
     );
+    match &args.columns.time {
+        Some(_) => tell_calibration(&profile, grid),
+        None => {
+            tracing::info!("not calibrated, since rows have no times: they count as independent (--time)")
+        }
+    }
     Ok(Outcome::Fine)
+}
+
+/// Says what windows and their suffixes could be calibrated for, and where rows hang together so much
+/// that a window of a day or a week would be the better one.
+fn tell_calibration(profile: &Profile, grid: Grid) {
+    let of = |panes: u32| {
+        let duration_ms = i64::from(panes) * grid.slide_ms();
+        profile.features().iter().filter_map(move |feature| Some((feature, feature.calibrated(duration_ms)?)))
+    };
+    let found = |panes: u32| of(panes).filter(|(_, found)| found.shape.is_some()).count();
+    let suffixes: Vec<String> = grid
+        .suffixes()
+        .filter(|panes| found(*panes) > 0)
+        .map(|panes| span(i64::from(panes) * grid.slide_ms()))
+        .collect();
+    tracing::info!(
+        suffixes = suffixes.join(", "),
+        "calibrated for the last panes of windows of these lengths"
+    );
+    let chunks = of(grid.panes()).map(|(_, found)| found.chunks).max().unwrap_or(0);
+    if found(grid.panes()) == 0 {
+        tracing::warn!(
+            chunks,
+            window = span(grid.size_ms()),
+            "not calibrated for whole windows: 20 chunks of their length are needed; their rows count as independent"
+        );
+    }
+    let strong = |(feature, found): (&FeatureProfile, &Calibration)| {
+        let factor = found.shape.filter(|factor| *factor > STRONG)?;
+        Some(format!("{} ({factor:.0} rows count as one)", feature.name))
+    };
+    let strong: Vec<String> = of(grid.panes()).filter_map(strong).collect();
+    if !strong.is_empty() {
+        tracing::warn!(
+            features = strong.join(", "),
+            "windows of this reference differ much from each other, by season or by rows that hang together: \
+             only large changes will be found; a window that holds whole days or weeks differs less"
+        );
+    }
+}
+
+/// A duration as the configuration writes it.
+fn span(ms: i64) -> String {
+    humantime::format_duration(Duration::from_millis(ms.unsigned_abs())).to_string()
 }

@@ -30,13 +30,20 @@ pub fn missing_p(c: u64, n: u64, r: u64, m: u64, factor: f64) -> f64 {
     (2.0 * tail).min(1.0)
 }
 
-/// The p-value of `c` unseen of `n` rows, where `singletons` of the reference's `m` rows were the
-/// only ones of their category (`c <= n`) and `factor` rows count as one: as often as a row was the
-/// first of its category, it was unseen before. `None` when every row of the reference was one, or it
-/// has none.
-pub fn unseen_p(c: u64, n: u64, singletons: u64, m: u64, factor: f64) -> Option<f64> {
-    m.checked_sub(singletons).filter(|rest| *rest > 0)?;
-    let Rise { c, n, r, m } = Rise { c, n, r: singletons, m }.thinned(factor);
+/// The p-value of `c` unseen of `n` rows (`c <= n`), where the reference's `m` rows saw `once`
+/// categories a single time and `twice` two times, and `factor` rows count as one. `None` when every
+/// row of the reference was the only one of its category, or it has none.
+///
+/// The chance of a category that `m` rows did not show is once/m (I. Good, "The population
+/// frequencies of species and the estimation of population parameters", Biometrika 40, 1953), with a
+/// variance of (once + 2·twice)/m² about the true one (H. Robbins, Ann. Math. Statist. 39, 1968;
+/// W. Esty, Ann. Statist. 11, 1983), where independent rows would give once/m²: so that many of the
+/// reference's rows count as one.
+pub fn unseen_p(c: u64, n: u64, (once, twice): (u64, u64), m: u64, factor: f64) -> Option<f64> {
+    m.checked_sub(once).filter(|rest| *rest > 0)?;
+    let Rise { c, n, r, m } = Rise { c, n, r: once, m }.thinned(factor);
+    let spread = 1.0 + 2.0 * twice as f64 / once.max(1) as f64;
+    let Rise { r, m, .. } = Rise { c, n, r, m }.thinned(spread);
     Some(beta_binomial_upper(c, n, r + 1, (m - r).max(1)))
 }
 
@@ -248,10 +255,10 @@ mod tests {
 
     #[test]
     fn a_column_of_identifiers_has_no_unseen_test() {
-        assert_eq!(unseen_p(500, 500, 1000, 1000, 1.0), None);
-        assert_eq!(unseen_p(0, 0, 0, 0, 1.0), None);
-        assert!(unseen_p(50, 500, 100, 1000, 1.0).unwrap() > 0.3);
-        assert!(unseen_p(50, 500, 10, 1000, 1.0).unwrap() < 1e-9);
+        assert_eq!(unseen_p(500, 500, (1000, 0), 1000, 1.0), None);
+        assert_eq!(unseen_p(0, 0, (0, 0), 0, 1.0), None);
+        assert!(unseen_p(50, 500, (100, 0), 1000, 1.0).unwrap() > 0.3);
+        assert!(unseen_p(50, 500, (10, 0), 1000, 1.0).unwrap() < 1e-9);
     }
 
     #[test]

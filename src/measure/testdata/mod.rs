@@ -154,6 +154,7 @@ fn profile<'a>(
         basis,
         sketch,
         singletons,
+        doubletons: 0,
         calibration: vec![],
     }
 }
