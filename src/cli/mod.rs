@@ -5,6 +5,7 @@
 //! file failed. A reader of standard output that goes away early is no failure.
 
 mod assembly;
+mod calibrate;
 mod check;
 mod columns;
 mod demo;
@@ -62,6 +63,7 @@ enum Command {
     Reference(reference::Command),
     Run(run::RunArgs),
     Check(Box<check::CheckArgs>),
+    Calibrate(Box<calibrate::CalibrateArgs>),
     Replay(Box<replay::ReplayArgs>),
     Simulate(simulate::SimulateArgs),
     Tail(tail::TailArgs),
@@ -143,6 +145,7 @@ fn run(cli: Cli) -> Ran {
         Command::Reference(command) => reference::run(command),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Tail(args) => tail::run(&args),

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::words::{Grid, parse_duration_ms};
 use clap::Args;
+use std::time::Duration;
 
 /// Windows, by options.
 #[derive(Args, Debug, Clone, Copy)]
@@ -27,6 +28,11 @@ impl WindowArgs {
         };
         Grid::new(size, slide, slide).map_err(|why| Error::usage(why).at("--window, --slide"))
     }
+}
+
+/// A duration as the configuration writes it.
+pub(super) fn span(ms: i64) -> String {
+    humantime::format_duration(Duration::from_millis(ms.unsigned_abs())).to_string()
 }
 
 /// Reads a duration that is longer than nothing, as milliseconds.

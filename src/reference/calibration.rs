@@ -13,7 +13,7 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 use std::collections::BTreeMap;
 
 /// Fewer chunks of a length say nothing of it.
-const MIN_CHUNKS: usize = 20;
+pub const MIN_CHUNKS: u32 = 20;
 /// The factor is not above its upper bound with this chance, if it is a chi-square's mean.
 const BOUND: f64 = 0.10;
 /// Rows that a chunk must expect of a category on average, or it is pooled with other rare ones.
@@ -154,7 +154,7 @@ fn pooled(cells: &[u64], chunks: usize) -> Vec<Vec<usize>> {
 /// What the factor is not above with 90 % confidence, where `chunks` independent ones gave `d` on
 /// average; at least 1.
 fn upper_bound(d: f64, chunks: usize) -> Option<f64> {
-    let degrees = chunks.checked_sub(1).filter(|_| chunks >= MIN_CHUNKS)? as f64;
+    let degrees = chunks.checked_sub(1).filter(|_| chunks >= MIN_CHUNKS as usize)? as f64;
     let law = ChiSquared::new(degrees).ok()?;
     Some((d * degrees / law.inverse_cdf(BOUND)).max(1.0))
 }

@@ -12,7 +12,7 @@ mod record;
 mod table;
 
 pub use build::{BuildOptions, ProfileBuilder};
-pub use calibration::Calibration;
+pub use calibration::{Calibration, MIN_CHUNKS};
 pub use profile::{FeatureProfile, Profile, ReferenceId};
 pub use record::{FeatureProfileRecord, PROFILE_SCHEMA_VERSION, ProfileRecord};
 pub use table::{Activation, Origin, References, Resolved};

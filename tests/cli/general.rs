@@ -61,7 +61,9 @@ fn the_log_is_on_standard_error_as_json_where_wanted() {
     place.write("a.csv", &payments(100, 0.0));
     let ran = place.run("reference build a.csv --output a.json -v --log-format json");
     assert_eq!((ran.code, &*ran.stdout), (0, ""));
-    let line: serde_json::Value = serde_json::from_str(&ran.stderr).expect("one line of JSON");
+    let lines = ran.stderr.lines().map(|line| serde_json::from_str(line).expect("a line of JSON"));
+    let lines: Vec<serde_json::Value> = lines.collect();
+    let line = &lines[0];
     assert_eq!((&line["message"], &line["rows"]), (&"reference built".into(), &100.into()));
 }
 

@@ -4,17 +4,16 @@ use crate::cli::check::no_model;
 use crate::cli::columns::ColumnArgs;
 use crate::cli::output::{json_line, write_to};
 use crate::cli::profiles::{self, Times};
-use crate::cli::window::WindowArgs;
+use crate::cli::window::{WindowArgs, span};
 use crate::cli::{Outcome, Ran};
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::parse_row_range;
-use crate::reference::{Calibration, FeatureProfile, Profile, ProfileRecord};
+use crate::reference::{Calibration, FeatureProfile, MIN_CHUNKS, Profile, ProfileRecord};
 use crate::words::Grid;
 use clap::Args;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// More rows than this that count as one are worth a word.
 const STRONG: f64 = 4.0;
@@ -102,7 +101,7 @@ fn tell_calibration(profile: &Profile, grid: Grid) {
         tracing::warn!(
             chunks,
             window = span(grid.size_ms()),
-            "not calibrated for whole windows: 20 chunks of their length are needed; their rows count as independent"
+            "not calibrated for whole windows: {MIN_CHUNKS} chunks of their length are needed; their rows count as independent"
         );
     }
     let strong = |(feature, found): (&FeatureProfile, &Calibration)| {
@@ -117,9 +116,4 @@ fn tell_calibration(profile: &Profile, grid: Grid) {
              only large changes will be found; a window that holds whole days or weeks differs less"
         );
     }
-}
-
-/// A duration as the configuration writes it.
-fn span(ms: i64) -> String {
-    humantime::format_duration(Duration::from_millis(ms.unsigned_abs())).to_string()
 }
