@@ -10,7 +10,9 @@ use super::hellinger::hellinger;
 use super::jensen_shannon::jensen_shannon;
 use super::ks::{distance_at_ends, ks};
 use super::psi::psi;
-use super::significance::{PooledTest, kolmogorov_p, missing_p, pooled_categories, pooled_ordered, unseen_p};
+use super::significance::{
+    PooledTest, kolmogorov_p, missing_p, most_frequent_p, pooled_categories, pooled_ordered, unseen_p,
+};
 use super::wasserstein::wasserstein;
 use super::z_score::{missing_z_score, z_score};
 use super::{MEASURES, Measures, PerMeasure};
@@ -98,7 +100,9 @@ pub struct Sizes {
 pub enum Untestable {
     /// Fewer than [`MIN_ROWS`] rows in the window or the reference.
     TooFewRows,
-    /// Fewer than two cells remain after pooling.
+    /// Rows that hang together so much that they are worth fewer than 30.
+    TooFewIndependent,
+    /// No cell has as many rows as a test of the shape needs.
     TooFewCells,
     /// The question makes no sense for this feature, for the reason given.
     NotApplicable(&'static str),
@@ -107,10 +111,11 @@ pub enum Untestable {
 impl fmt::Display for Untestable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Untestable::TooFewRows => {
-                write!(f, "fewer than {MIN_ROWS} rows, or than {MIN_EFFECTIVE_ROWS} independent ones")
+            Untestable::TooFewRows => write!(f, "fewer than {MIN_ROWS} rows"),
+            Untestable::TooFewIndependent => {
+                write!(f, "rows worth fewer than {MIN_EFFECTIVE_ROWS} independent ones")
             }
-            Untestable::TooFewCells => f.write_str("fewer than two cells with rows enough"),
+            Untestable::TooFewCells => f.write_str("no cell has rows enough"),
             Untestable::NotApplicable(reason) => f.write_str(reason),
         }
     }
@@ -174,7 +179,7 @@ pub fn p_certain(reference: &FeatureProfile, window: &Tally, dependence: Depende
                 let low = distance_at_ends(&reference.sketch.tally.cells, &window.cells)?;
                 Some(kolmogorov_p(low, n, m, dependence.shape))
             }
-            _ => pooled(reference, window, dependence).map(|test| test.p_value),
+            _ => counted_p(reference, window, pooled(reference, window, dependence), dependence),
         }
     };
     let missing = missing(&reference.sketch.tally, window, &Measures::default(), dependence);
@@ -184,12 +189,27 @@ pub fn p_certain(reference: &FeatureProfile, window: &Tally, dependence: Depende
 
 /// The test of pooled cells; `None` for continuous features, and where too few cells remain.
 fn pooled(reference: &FeatureProfile, window: &Tally, dependence: Dependence) -> Option<PooledTest> {
-    let counts = reference.sketch.tally.cells.iter().copied().zip(window.cells.iter().copied());
+    let (counts, others) = cells(reference, window);
     match &*reference.basis {
         _ if reference.kind == Kind::Continuous => None,
         Basis::Ordered(_) => pooled_ordered(counts, dependence.shape),
-        Basis::Categories(_) => pooled_categories(counts, window.unseen, dependence.shape),
+        Basis::Categories(_) => pooled_categories(counts, others, dependence.shape),
     }
+}
+
+/// Counts of the reference and of the window by cell, and those of categories without one of their own.
+fn cells<'a>(
+    reference: &'a FeatureProfile,
+    window: &'a Tally,
+) -> (impl Iterator<Item = (u64, u64)> + Clone + use<'a>, (u64, u64)) {
+    let named = match &*reference.basis {
+        Basis::Ordered(cells) => cells.len(),
+        Basis::Categories(categories) => categories.names().len(),
+    };
+    let (before, now) = (&reference.sketch.tally.cells, &window.cells);
+    let other = |cells: &[u64]| cells.get(named).copied().unwrap_or_default();
+    let counts = before.iter().copied().zip(now.iter().copied()).take(named);
+    (counts, (other(before), other(now) + window.unseen))
 }
 
 fn measures(reference: &FeatureProfile, window: &FeatureSketch, pooled: Option<&PooledTest>) -> Measures {
@@ -225,8 +245,22 @@ fn shape(
         let (p_value, p_certain) = (kolmogorov_p(ks.value, n, m, factor), kolmogorov_p(ks.low, n, m, factor));
         return Ok(Tested { p_value, p_certain, sizes });
     }
-    let p = pooled.ok_or(Untestable::TooFewCells)?.p_value;
+    let p = counted_p(reference, window, pooled, dependence).ok_or(Untestable::TooFewCells)?;
     Ok(Tested { p_value: p, p_certain: p, sizes })
+}
+
+/// The p-value of the pooled cells, or where too few remain, of the most frequent one.
+fn counted_p(
+    reference: &FeatureProfile,
+    window: &Tally,
+    pooled: Option<PooledTest>,
+    dependence: Dependence,
+) -> Option<f64> {
+    let of_one = || {
+        let (counts, others) = cells(reference, window);
+        most_frequent_p(counts, others, dependence.shape)
+    };
+    pooled.map(|test| test.p_value).or_else(of_one)
 }
 
 fn missing(
@@ -262,9 +296,11 @@ fn unseen(reference: &FeatureProfile, window: &Tally, dependence: Dependence) ->
 
 /// Rows of the window and the reference, where both have enough, and enough of them are independent.
 fn enough(n: u64, m: u64, factor: f64) -> Result<(u64, u64), Untestable> {
-    let least = n.min(m);
-    let is_enough = least >= MIN_ROWS && least as f64 / factor >= MIN_EFFECTIVE_ROWS;
-    if is_enough { Ok((n, m)) } else { Err(Untestable::TooFewRows) }
+    match n.min(m) {
+        least if least < MIN_ROWS => Err(Untestable::TooFewRows),
+        least if (least as f64) < MIN_EFFECTIVE_ROWS * factor => Err(Untestable::TooFewIndependent),
+        _ => Ok((n, m)),
+    }
 }
 
 #[cfg(test)]
@@ -304,6 +340,27 @@ mod tests {
             (shape.sizes.measures.ks, shape.sizes.measures.psi),
             (Some(ks.low), Some(found.measures.psi.unwrap().corrected))
         );
+    }
+
+    #[test]
+    fn the_certain_p_from_counts_alone_is_that_of_the_whole_comparison() {
+        let reference = continuous();
+        let named = categories(&[("a", 700), ("b", 299), ("c", 1)], &[]);
+        let constant = discrete(&[7.0; 200]);
+        let windows = [
+            (&reference, sketch(reference.kind, &reference.basis, numbers(&uniform(1000, 0.05)))),
+            (&named, sketch(named.kind, &named.basis, texts(&[("a", 71), ("b", 20), ("x", 9)]))),
+            (&constant, sketch(constant.kind, &constant.basis, numbers(&[8.0; 100]))),
+            (&constant, sketch(constant.kind, &constant.basis, numbers(&[]))),
+        ];
+        for (reference, window) in &windows {
+            for dependence in [Dependence::NONE, Dependence { shape: 1.7, missing: 2.5 }] {
+                let whole = compare(reference, window, dependence);
+                let expected =
+                    Question::ALL.map(|question| whole.answer(question).tested().map(|test| test.p_certain));
+                assert_eq!(p_certain(reference, &window.tally, dependence), expected);
+            }
+        }
     }
 
     #[test]
@@ -385,14 +442,8 @@ mod tests {
             Arc::new(Basis::Categories(Categories::new(vec!["a".into()], vec![], false).unwrap()));
         let found = named(&incomplete, &[("a", 50), ("z", 50)]);
         assert!(reason(found.unseen).starts_with("too many categories"), "{found:?}");
-        assert_eq!(
-            reason(named(&categories(&[("a", 100)], &[]), &[("a", 50)]).shape),
-            "fewer than two cells with rows enough"
-        );
-        assert_eq!(
-            reason(named(&categories(&[("a", 49)], &[]), &[("a", 50)]).missing),
-            "fewer than 50 rows, or than 30 independent ones"
-        );
+        assert_eq!(reason(named(&identifiers, &[("x", 100)]).shape), "no cell has rows enough");
+        assert_eq!(reason(named(&categories(&[("a", 49)], &[]), &[("a", 50)]).missing), "fewer than 50 rows");
         let boolean =
             FeatureProfile { kind: Kind::Boolean, ..categories(&[("false", 50), ("true", 50)], &[]) };
         assert!(reason(named(&boolean, &[("true", 50)]).unseen).starts_with("a boolean"));
@@ -412,6 +463,32 @@ mod tests {
                 (1.0, Some(1.0))
             );
             assert!(leaves.shape.tested().unwrap().p_certain < 1e-12, "{leaves:?}");
+        }
+    }
+
+    #[test]
+    fn a_constant_that_a_small_window_leaves_for_good_is_a_change_of_shape() {
+        let references = [
+            discrete(&vec![7.0; 100_000]),
+            categories(&[("7", 100_000)], &[]),
+            FeatureProfile { kind: Kind::Boolean, ..categories(&[("7", 100_000), ("8", 0)], &[]) },
+        ];
+        for reference in references {
+            let window = |value: &str| -> Vec<Value<'_>> {
+                let text = |_| Value::Text(value.to_owned().into());
+                let number = |_| Value::Number(value.parse().unwrap());
+                match reference.kind {
+                    Kind::Discrete => (0..100).map(number).collect(),
+                    _ => (0..100).map(text).collect(),
+                }
+            };
+            let p = |value: &str| {
+                let kind = if reference.kind == Kind::Boolean { Kind::Categorical } else { reference.kind };
+                let found =
+                    compare(&reference, &sketch(kind, &reference.basis, window(value)), Dependence::NONE);
+                found.shape.tested().unwrap().p_certain
+            };
+            assert!(p("8") < 1e-100 && p("7") == 1.0, "{}", reference.kind);
         }
     }
 

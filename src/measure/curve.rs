@@ -1,8 +1,10 @@
 //! The cumulative shares of a side along the number line, on which ks and wasserstein rest.
 //!
-//! At the ends of cells a curve is exact, which certifies. Between them it follows the digest,
-//! stretched to the exact ends, where the digest can tell more than a straight line: while it holds
-//! all values, in the cells of the extremes, and in a cell that holds more than a centroid does.
+//! At the ends of cells a curve is exact, which certifies. Between them it follows the digest, held
+//! within the exact ends, where the digest can tell more than a straight line: while it holds all
+//! values, in the cells of the extremes, and in a cell that holds more than a centroid does. It is not
+//! stretched to the ends: towards an extreme a digest's ranks are right, and what is off belongs to
+//! the other end.
 
 use crate::sketch::{Digest, FeatureSketch, OrderedCells};
 use std::ops::Range;
@@ -31,7 +33,7 @@ impl<'a> Curves<'a> {
         window: &'a FeatureSketch,
     ) -> Option<Curves<'a>> {
         let (f, g) = (Curve::of(cells, reference)?, Curve::of(cells, window)?);
-        let pieces = pieces(&f.points(), &g.points()).collect();
+        let pieces = pieces(&f.points(&g), &g.points(&f)).collect();
         Some(Curves { cells, f, g, pieces })
     }
 }
@@ -72,33 +74,32 @@ impl<'a> Curve<'a> {
     }
 
     /// The estimate: a line through points that ascend in place and share. Where it jumps, two stand
-    /// at one place. It is 0 before the first and 1 after the last.
-    fn points(&self) -> Vec<Point> {
+    /// at one place. It is 0 before the first and 1 after the last. Where `other` holds more in a cell
+    /// than this can tell, this stays in the middle.
+    fn points(&self, other: &Curve<'_>) -> Vec<Point> {
         let course = self.digest.course();
         let is_exact = matches!(self.digest, Digest::Exact(_));
         let mut points = Vec::with_capacity(self.cells.len() + course.len());
-        // How much of the course, and which share by its own account, lies before the cell.
-        let (mut passed, mut from) = (0, 0.0);
+        let mut passed = 0;
         for cell in 0..self.cells.len() {
             let (exact, upper) = (self.at(cell), self.cells.upper(cell));
-            let inside = passed..passed + course[passed..].partition_point(|(x, _)| *x <= upper);
-            let to = match (course[..inside.end].last(), course.get(inside.end)) {
-                (Some(last), Some(next)) => last.1 + fraction(upper, last.0, next.0) * (next.1 - last.1),
-                (last, _) => f64::from(last.is_some()),
-            };
-            let held = exact.end - exact.start;
+            let inside = passed..passed + course[passed..].iter().take_while(|(x, _)| *x <= upper).count();
+            let (held, theirs) = (exact.end - exact.start, other.at(cell).end - other.at(cell).start);
             let has_extreme = inside.start == 0 || inside.end == course.len();
-            if held > CENTROID_SHARE || held > 0.0 && (is_exact || has_extreme) {
-                let stretch = if to > from { held / (to - from) } else { 0.0 };
-                points.extend(course[inside.clone()].iter().map(|(x, share)| Point {
-                    x: *x,
-                    share: (exact.start + (share - from) * stretch).clamp(exact.start, exact.end),
-                }));
+            let has_inside = held > 0.0 && !self.cells.is_atom(cell);
+            if has_inside && (is_exact || has_extreme || held > CENTROID_SHARE) {
+                let within = |share: f64| share.clamp(exact.start, exact.end);
+                let known = course[inside.clone()].iter();
+                points.extend(known.map(|(x, share)| Point { x: *x, share: within(*share) }));
+            } else if has_inside && theirs > CENTROID_SHARE {
+                // Theirs may rise anywhere inside, so the best guess of ours is its middle.
+                let share = (exact.start + exact.end) / 2.0;
+                points.extend([self.cells.lower(cell), upper].map(|x| Point { x, share }));
             }
             if upper.is_finite() {
                 points.push(Point { x: upper, share: exact.end });
             }
-            (passed, from) = (inside.end, to);
+            passed = inside.end;
         }
         points
     }
@@ -204,17 +205,19 @@ mod tests {
             point(14.0, 0.75),
             point(14.0, 1.0),
         ];
-        assert_eq!(curve.points(), expected);
+        assert_eq!(curve.points(&curve), expected);
     }
 
     #[test]
-    fn a_digest_is_stretched_to_what_the_cells_count() {
+    fn a_digest_is_held_within_what_the_cells_count() {
         // The digest smears a step of 3,000 equal values; the cells around it know better.
         let mut values: Vec<f64> = (0..3000).map(|i| f64::from(i) / 3000.0).collect();
         values.extend([0.5; 3000]);
         values.sort_by(f64::total_cmp);
         let cells = OrderedCells::new(vec![0.5_f64.next_down(), 0.5], vec![]).unwrap();
-        let points = Curve::of(&cells, &sketch_numbers(&cells, &values)).unwrap().points();
+        let sketch = sketch_numbers(&cells, &values);
+        let curve = Curve::of(&cells, &sketch).unwrap();
+        let points = curve.points(&curve);
         assert!(points.is_sorted_by(|a, b| a.x <= b.x && a.share <= b.share), "{points:?}");
         let at = |x: f64| points.iter().rfind(|point| point.x == x).unwrap().share;
         assert_eq!((at(0.5_f64.next_down()), at(0.5)), (0.25, 0.750_166_666_666_666_7));

@@ -225,6 +225,30 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_the_list_as_its_table_and_a_section_for_each() {
+        let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/measures.md"));
+        let row = |info: &MeasureInfo| {
+            let kinds: Vec<String> = info.kinds.iter().map(Kind::to_string).collect();
+            let kinds = if kinds.len() == ALL.len() { "all".into() } else { kinds.join(", ") };
+            let range = match info.range {
+                Range::Fraction => "0 to 1",
+                Range::Positive => "0 or more",
+                Range::Signed => "any number",
+            };
+            let (name, doc, source) = (info.name, info.doc, info.source);
+            format!("| `{name}` | {kinds} | {range} | {doc} | {source} |\n")
+        };
+        let table: String = MEASURES.iter().map(row).collect();
+        assert!(
+            page.contains(&format!("|---|---|---|---|---|\n{table}<!--")),
+            "the table should be\n{table}"
+        );
+        for info in &MEASURES {
+            assert!(page.contains(&format!("\n## {}\n", info.name)), "no section on {}", info.name);
+        }
+    }
+
+    #[test]
     fn every_measure_has_its_own_place() {
         let mut places = PerMeasure::<Option<&str>>::default();
         for info in &MEASURES {

@@ -363,7 +363,8 @@ impl IncidentBook {
         briefs.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.feature.cmp(&b.feature)));
         briefs.truncate(FEATURES_NAMED);
         let mut event = event(step, &incident, Transition::Detected, category, None);
-        event.explanation = explain::group(&briefs, group.len(), step.key, &step.window);
+        event.explanation =
+            explain::group(&briefs, group.len(), step.key, &step.window, incident.onset_estimate);
         event.features = briefs;
         event.features_total = group.len() as u32;
         event.suppressed = limit.take_suppressed();

@@ -109,14 +109,21 @@ pub(super) fn resolved(feature: &str, key: &ModelKey, reason: ResolveReason) -> 
     format!("{feature} of {}: {}", model(key), because(reason))
 }
 
-/// What was found in many features at once.
-pub(super) fn group(briefs: &[FeatureBrief], total: usize, key: &ModelKey, window: &WindowInfo) -> String {
+/// What was found in many features at once, since about `onset`.
+pub(super) fn group(
+    briefs: &[FeatureBrief],
+    total: usize,
+    key: &ModelKey,
+    window: &WindowInfo,
+    onset: Time,
+) -> String {
     let names: Vec<&str> = briefs.iter().take(5).map(|brief| &*brief.feature).collect();
     let more = if total > names.len() { ", …" } else { "" };
     format!(
-        "{total} features of {} changed at once over {}: {}{more}",
+        "{total} features of {} changed at once over {}, since about {}: {}{more}",
         model(key),
         span(window.start, window.end),
+        minute(onset),
         names.join(", ")
     )
 }
@@ -194,12 +201,175 @@ fn short(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{Summaries, Tests, WindowState};
+    use super::super::verdict::{Finding, Judgement};
     use super::*;
+    use crate::measure::{BinShare, CategoryCount, Measures};
+    use crate::window::Flow;
+    use crate::words::{Kind, Role, Severity, Verdict};
+
+    fn quantiles(p05: f64, p50: f64, p95: f64) -> Summary {
+        let missing_rate = Some(0.001);
+        Summary { p05: Some(p05), p50: Some(p50), p95: Some(p95), missing_rate, ..Summary::default() }
+    }
+
+    fn measure(value: f64, threshold: f64) -> Option<MeasureValue> {
+        Some(MeasureValue { value, low: value, high: value, corrected: value, threshold: Some(threshold) })
+    }
+
+    fn bin(label: &str, reference_share: f64, current_share: f64) -> BinShare {
+        BinShare { label: label.into(), reference_share, current_share, contribution: 0.1 }
+    }
+
+    /// A feature of a window of 482,103 rows over 24 h.
+    fn report(kind: Kind) -> FeatureReport {
+        FeatureReport {
+            feature: "amount".into(),
+            role: Role::Feature,
+            kind,
+            reference_rows: 1_200_000,
+            reference_missing: 1200,
+            rows: 481_792,
+            missing: 311,
+            invalid: 0,
+            unseen: 0,
+            importance: 1.0,
+            verdict: Verdict::Drift,
+            drift: true,
+            dependence: None,
+            tests: Tests::default(),
+            measures: Measures { psi: measure(0.312, 0.1), ks: measure(0.2, 0.125), ..Measures::default() },
+            summary: Summaries {
+                reference: quantiles(9.9, 71.0, 203.5),
+                current: quantiles(12.0, 95.4, 310.0),
+            },
+            top_bins: vec![bin("(203.5, +inf)", 0.1, 0.231), bin("(-inf, 9.9]", 0.1, 0.05)],
+            new_categories: vec![],
+            warnings: vec![],
+        }
+    }
+
+    fn told(report: FeatureReport, category: Category, decided_by: Question) -> String {
+        let finding = || Finding {
+            severity: Severity::Drift,
+            is_clear: false,
+            decided_by: vec![decided_by],
+            suffix: None,
+        };
+        let judgement = Judgement {
+            verdict: Verdict::Drift,
+            distribution: (category == Category::Distribution).then(finding),
+            quality: (category == Category::Quality).then(finding),
+            tests: Tests::default(),
+        };
+        let time = |text| Time::parse(text).unwrap();
+        let window = WindowInfo::new(
+            time("2026-03-03T11:00:00Z"),
+            time("2026-03-04T11:00:00Z"),
+            WindowState::Complete,
+            Flow::default(),
+        );
+        let key = ModelKey { model: "fraud".into(), version: "7".into(), segment: vec!["eu".into()] };
+        let onset = time("2026-03-04T03:00:00Z");
+        detected(
+            &JudgedFeature { report, judgement, answers: vec![], parts: vec![] },
+            category,
+            &key,
+            &window,
+            onset,
+        )
+    }
+
+    fn shape(report: FeatureReport) -> String {
+        told(report, Category::Distribution, Question::Shape)
+    }
+
+    #[test]
+    fn a_shift_is_told_by_the_median_the_measure_the_rows_the_onset_and_the_bins() {
+        assert_eq!(
+            shape(report(Kind::Continuous)),
+            "amount of fraud/7 [eu] moved up: median 71 to 95.4, PSI 0.312 (0.1 is drift) over 24 h (481,792 rows), \
+             since about 2026-03-04 03:00 UTC; most in (203.5, +inf) from 10.0 % to 23.1 % and (-inf, 9.9] from \
+             10.0 % to 5.0 %"
+        );
+    }
+
+    #[test]
+    fn a_change_that_leaves_the_median_is_told_by_the_spread_or_the_bins() {
+        let mut wider = report(Kind::Continuous);
+        wider.summary.current = quantiles(-40.0, 71.5, 290.0);
+        assert!(
+            shape(wider.clone()).starts_with(
+                "amount of fraud/7 [eu] spread: nine tenths in 9.9 to 203.5, now -40 to 290, PSI"
+            )
+        );
+        wider.summary.current = quantiles(50.0, 71.0, 100.0);
+        assert!(shape(wider.clone()).contains(" narrowed: nine tenths in 9.9 to 203.5, now 50 to 100, PSI"));
+        wider.summary.current = quantiles(9.9, 71.0, 203.5);
+        assert!(shape(wider).contains(" changed shape, PSI"));
+    }
+
+    #[test]
+    fn the_measure_furthest_over_its_threshold_is_told() {
+        let mut by_distance = report(Kind::Discrete);
+        by_distance.measures.wasserstein = measure(0.8, 0.2);
+        by_distance.measures.missing_z_score = measure(99.0, 1.0);
+        assert!(shape(by_distance).contains(", wasserstein 0.800 (0.2 is drift) over"));
+    }
+
+    #[test]
+    fn a_mix_is_told_by_the_categories_that_moved_most() {
+        let mut mix = report(Kind::Categorical);
+        (mix.summary.reference.p50, mix.summary.current.p50) = (None, None);
+        mix.top_bins = vec![bin("web", 0.4, 0.55)];
+        let told = shape(mix);
+        assert!(told.contains(" changed its mix, PSI 0.312"), "{told}");
+        assert!(told.ends_with("; most in web from 40.0 % to 55.0 %"), "{told}");
+    }
+
+    #[test]
+    fn new_categories_are_named_with_their_rows() {
+        let mut new = report(Kind::Categorical);
+        let named = |category: &str, rows| CategoryCount { category: category.into(), rows };
+        new.new_categories = vec![named("tablet", 8120), named("watch", 90), named("tv", 7), named("car", 1)];
+        let unseen = |report| told(report, Category::Distribution, Question::Unseen);
+        assert!(
+            unseen(new.clone()).contains(
+                " has categories that the reference never saw: tablet (8,120 rows), watch (90 rows), tv (7 rows) and others, PSI"
+            )
+        );
+        new.new_categories.truncate(1);
+        assert!(unseen(new).contains(" never saw: tablet (8,120 rows), PSI"));
+    }
+
+    #[test]
+    fn missing_values_are_told_as_shares_before_and_now() {
+        let mut gone = report(Kind::Continuous);
+        (gone.rows, gone.missing, gone.invalid) = (400_000, 90_000, 10_000);
+        let quality = |report| told(report, Category::Quality, Question::Missing);
+        assert_eq!(
+            quality(gone.clone()),
+            "amount of fraud/7 [eu] is missing or invalid in 20.0 % of 500,000 rows, 0.1 % in the reference, over 24 h, \
+             since about 2026-03-04 03:00 UTC"
+        );
+        gone.summary.reference.missing_rate = Some(0.5);
+        assert!(
+            quality(gone).contains(" is no longer missing as often: in 20.0 % of 500,000 rows, 50.0 % in")
+        );
+    }
 
     #[test]
     fn numbers_are_short() {
         let shown: Vec<String> =
             [0.1, 71.0, 203.512, 1234.56, 1e9, 0.0, 1e-7].iter().map(|v| short(*v)).collect();
         assert_eq!(shown, ["0.1", "71", "203.5", "1235", "1.000e9", "0", "1.000e-7"]);
+        let counts: Vec<String> = [0, 999, 1000, 1_234_567].iter().map(|count| grouped(*count)).collect();
+        assert_eq!(counts, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_time_that_has_no_calendar_is_told_as_it_is() {
+        assert_eq!(minute(Time::EPOCH), "1970-01-01 00:00 UTC");
+        assert_eq!(minute(Time::from_ms(i64::MAX)), "9223372036854775807ms");
     }
 }

@@ -116,8 +116,9 @@ impl Digest {
     }
 
     /// The distribution as a line through (value, share of the values up to it), both ascending: a
-    /// step for each value that is known, and straight from the middle of one centroid to the next.
-    /// Empty when it holds nothing.
+    /// step for each value while exact; else each centroid spreads evenly about its mean, at most
+    /// half-way to the next one or to the extreme, so that the line has the mean of the values. Empty
+    /// when it holds nothing.
     pub fn course(&self) -> Vec<(f64, f64)> {
         match self {
             Digest::Exact(values) => {
@@ -126,16 +127,21 @@ impl Digest {
                 values.iter().enumerate().flat_map(step).collect()
             }
             Digest::Compressed(digest) => {
-                let mut before = 0.0;
-                let mut course: Vec<(f64, f64)> = digest.min().map(|v| (v, 0.0)).into_iter().collect();
-                for centroid in digest.centroids() {
-                    // A centroid of one value is that value: it is a step.
-                    let within = if centroid.weight() == 1.0 { &[0.0, 1.0][..] } else { &[0.5] };
-                    let at = |part: &f64| ((before + part * centroid.weight()) / digest.count()).min(1.0);
-                    course.extend(within.iter().map(|part| (centroid.mean(), at(part))));
+                let centroids = digest.centroids();
+                let mut course = Vec::with_capacity(2 * centroids.len());
+                let (mut left, mut before) = (digest.min().unwrap_or_default(), 0.0);
+                for (i, centroid) in centroids.iter().enumerate() {
+                    let mean = centroid.mean();
+                    let half_way = centroids.get(i + 1).map(|next| mean / 2.0 + next.mean() / 2.0);
+                    let right = half_way.or(digest.max()).unwrap_or(mean);
+                    let is_value = centroid.weight() == 1.0;
+                    let spread = if is_value { 0.0 } else { (mean - left).min(right - mean) };
+                    let share = |weight: f64| (weight / digest.count()).min(1.0);
+                    course.push(((mean - spread).max(left), share(before)));
                     before += centroid.weight();
+                    course.push(((mean + spread).min(right), share(before)));
+                    left = right;
                 }
-                course.extend(digest.max().map(|v| (v, 1.0)));
                 course
             }
         }
@@ -219,6 +225,28 @@ mod tests {
         for (found, expected) in found.iter().zip([1.0, 1.3, 3.0, 6.8, 8.0]) {
             assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         }
+    }
+
+    #[test]
+    fn a_course_has_the_mean_of_the_values_and_ends_at_the_extremes() {
+        let values: Vec<f64> = (0..5000).map(|i| (f64::from(i) / 5000.0).powi(7) * 100.0 - 3.0).collect();
+        let mut digest = Digest::default();
+        digest.add_sorted(&values);
+        let course = digest.course();
+        assert!(course.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{course:?}");
+        assert_eq!((course[0], course[course.len() - 1]), ((values[0], 0.0), (values[4999], 1.0)));
+        let mean: f64 =
+            course.windows(2).map(|pair| (pair[1].1 - pair[0].1) * (pair[0].0 + pair[1].0) / 2.0).sum();
+        assert!((mean - values.iter().sum::<f64>() / 5000.0).abs() < 1e-9, "{mean}");
+    }
+
+    #[test]
+    fn a_course_steps_at_each_value_that_is_known() {
+        assert_eq!(
+            Digest::Exact(vec![1.0, 1.0, 4.0, 7.0]).course()[2..6],
+            [(1.0, 0.25), (1.0, 0.5), (4.0, 0.5), (4.0, 0.75)]
+        );
+        assert_eq!(Digest::default().course(), []);
     }
 
     proptest! {

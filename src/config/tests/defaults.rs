@@ -1,6 +1,7 @@
 //! Defaults are the contract's, each stands in `default.toml`, and they give way in a fixed order.
 
 use super::*;
+use crate::measure::{MEASURES, Measure, Range};
 use crate::policy::{Budget, Levels, Mode, Raise};
 use crate::words::{Kind, Severity, Time};
 use std::path::Path;
@@ -291,6 +292,34 @@ name = "b"
         Some(Levels { warning: 0.05, drift: 0.11, critical: 0.3 })
     );
     assert_eq!((a.feature("x").kind, a.feature("x").role), (Some(Kind::Categorical), None));
+}
+
+#[test]
+fn any_measure_may_have_thresholds_and_only_psi_and_ks_have_them_by_default() {
+    for info in &MEASURES {
+        let of = |config: &Config| *config.policy.thresholds.measures.get(info.measure);
+        let is_default = matches!(info.measure, Measure::Psi | Measure::Ks);
+        assert_eq!(of(&Config::default()).is_some(), is_default, "{}", info.name);
+        assert!(DEFAULT_TOML.contains(&format!("thresholds.{} = ", info.name)), "{}", info.name);
+
+        let key = format!("policy.thresholds.{}", info.name);
+        let set = good(&format!("{key} = {{ warning = 0.2, drift = 0.3, critical = 0.4 }}"));
+        assert_eq!(of(&set), Some(Levels { warning: 0.2, drift: 0.3, critical: 0.4 }));
+        let beyond = format!("{key} = {{ warning = 0.2, drift = 0.3, critical = 1.5 }}");
+        match info.range {
+            Range::Fraction => assert!(mistakes(&beyond).contains("at most 1"), "{}", info.name),
+            _ => _ = good(&beyond),
+        }
+        if !is_default {
+            let shown = mistakes(&format!("{key} = {{ drift = 0.3 }}"));
+            assert!(shown.contains(&format!("`thresholds.{}.warning` is missing", info.name)), "{shown}");
+        }
+    }
+    let text = "policy.thresholds.hellinger = { warning = 0.1, drift = 0.2, critical = 0.3 }\n[[model]]\nname = 'a'\n\
+                [model.features.x]\nthresholds.hellinger.drift = 0.25\n";
+    let of = |feature: &str| good(text).model("a").unwrap().feature(feature).thresholds.measures.hellinger;
+    assert_eq!(of("x").map(|levels| levels.drift), Some(0.25));
+    assert_eq!(of("y").map(|levels| levels.drift), Some(0.2));
 }
 
 #[test]

@@ -5,11 +5,14 @@
 //! are pooled depends on the two samples' sums only: given these the law holds, whereas a choice by
 //! the reference's counts favours cells where it happened to count high.
 //!
-//! Rare and unseen categories form one cell. Left out, the unseen ones would be missing from the
-//! window's side alone: a reference of 10,000 rows over 20,000 Zipf categories leaves a quarter of
-//! any window unseen, and the test would reject always, with nothing changed. With them it keeps its
-//! nominal size there (4.4 % at 5 %, 0.1 % at 0.1 %, 4,000 simulated windows of 5,000).
+//! Rare and unseen categories form one cell, and so do those that the reference counts together as
+//! `other`. Left out, the unseen ones would be missing from the window's side alone: a reference of
+//! 10,000 rows over 20,000 Zipf categories leaves a quarter of any window unseen, and the test would
+//! reject always, with nothing changed; as it does with `other` in a cell of its own, which holds
+//! less in any window because some of what it stood for is new there. Together they keep the nominal
+//! size (4.4 % at 5 %, 0.1 % at 0.1 %, 4,000 simulated windows of 5,000).
 
+use super::beta_binomial::missing_p;
 use statrs::function::gamma::checked_gamma_ur;
 
 /// What both samples must expect in a pooled cell.
@@ -71,17 +74,17 @@ pub fn pooled_ordered(counts: impl Iterator<Item = (u64, u64)> + Clone, factor: 
     test(&pooled, total, factor)
 }
 
-/// The test over categories of (reference, window) counts, and `unseen` rows of the window in
-/// categories that the reference never saw; `factor` rows count as one. Categories of which a sample expects fewer than 5 form
-/// one cell with the unseen ones, and that joins the smallest other cell if it still falls short.
-/// `None` when fewer than two cells remain.
+/// The test over categories of (reference, window) counts, and `others`: rows in categories without a
+/// count of their own, those that the reference never saw among them; `factor` rows count as one.
+/// Categories of which a sample expects fewer than 5 form one cell with the others, and that joins the
+/// smallest other cell if it still falls short. `None` when fewer than two cells remain.
 pub fn pooled_categories(
     counts: impl Iterator<Item = (u64, u64)> + Clone,
-    unseen: u64,
+    others: (u64, u64),
     factor: f64,
 ) -> Option<PooledTest> {
     let cells = counts.map(|(reference, window)| Cell { reference, window });
-    let mut rare = Cell { reference: 0, window: unseen };
+    let mut rare = Cell { reference: others.0, window: others.1 };
     let total = total(cells.clone().chain([rare]));
     let mut pooled: Vec<Cell> = Vec::new();
     for cell in cells {
@@ -97,6 +100,23 @@ pub fn pooled_categories(
         smallest.join(rare);
     }
     test(&pooled, total, factor)
+}
+
+/// The p-value of the reference's most frequent cell of (reference, window) counts against all others
+/// and `others`, by the beta-binomial law: for what pooling leaves fewer than two cells of. A constant
+/// or a boolean that never was true has no other cell in which both samples expect five rows, however
+/// many rows of a window leave it. `None` where that cell is not filled either.
+/// `factor` rows count as one.
+pub fn most_frequent_p(
+    counts: impl Iterator<Item = (u64, u64)> + Clone,
+    others: (u64, u64),
+    factor: f64,
+) -> Option<f64> {
+    let cells = counts.map(|(reference, window)| Cell { reference, window });
+    let total = total(cells.clone().chain([Cell { reference: others.0, window: others.1 }]));
+    let most = cells.max_by_key(|cell| cell.reference).filter(|cell| cell.is_filled(total, factor))?;
+    let (c, r) = (total.window - most.window, total.reference - most.reference);
+    Some(missing_p(c, total.window, r, total.reference, factor))
 }
 
 fn total(cells: impl Iterator<Item = Cell>) -> Cell {
@@ -146,7 +166,7 @@ mod tests {
             let counts = case.reference.iter().copied().zip(case.window.iter().copied());
             let found = match case.ordered {
                 true => pooled_ordered(counts, 1.0),
-                false => pooled_categories(counts, case.unseen, 1.0),
+                false => pooled_categories(counts, (0, case.unseen), 1.0),
             };
             match (found, case.degrees) {
                 (None, 0) => {}
@@ -172,7 +192,7 @@ mod tests {
 
     #[test]
     fn one_unseen_row_in_a_thousand_proves_nothing() {
-        let pooled = pooled_categories([(5000, 500), (5000, 499)].into_iter(), 1, 1.0).unwrap();
+        let pooled = pooled_categories([(5000, 500), (5000, 499)].into_iter(), (0, 1), 1.0).unwrap();
         assert!(pooled.degrees == 1 && pooled.p_value > 0.9, "{pooled:?}");
     }
 
@@ -188,9 +208,32 @@ mod tests {
     }
 
     #[test]
+    fn categories_that_are_counted_together_make_up_for_new_ones() {
+        // The window's rows of 1,000 rare categories are of as many others as the reference's.
+        let named = [(5000, 500), (4000, 400)];
+        let together = pooled_categories(named.into_iter(), (1000, 100), 1.0).unwrap();
+        assert!(together.degrees == 2 && together.statistic == 0.0, "{together:?}");
+    }
+
+    #[test]
+    fn what_leaves_the_only_filled_cell_is_tested_at_any_counts() {
+        let boolean = |reference: (u64, u64), window: (u64, u64)| {
+            let counts = [(reference.0, window.0), (reference.1, window.1)].into_iter();
+            assert_eq!(pooled_categories(counts.clone(), (0, 0), 1.0), None);
+            most_frequent_p(counts, (0, 0), 1.0)
+        };
+        assert!(boolean((1_000_000, 0), (0, 500)).unwrap() < 1e-300);
+        assert!(boolean((1_000_000, 0), (490, 10)).unwrap() < 1e-20);
+        assert!(boolean((1_000_000, 2), (499, 1)).unwrap() > 1e-3);
+        assert_eq!(boolean((1_000_000, 0), (500, 0)), Some(1.0));
+        assert_eq!(most_frequent_p([(1, 0); 100].into_iter(), (0, 100), 1.0), None);
+        assert_eq!(most_frequent_p(std::iter::empty(), (0, 10), 1.0), None);
+    }
+
+    #[test]
     fn counts_in_the_billions_stay_finite() {
         let huge = 1 << 60;
-        let pooled = pooled_categories([(huge, 0), (0, huge)].into_iter(), huge, 1.0).unwrap();
+        let pooled = pooled_categories([(huge, 0), (0, huge)].into_iter(), (0, huge), 1.0).unwrap();
         assert!(pooled.statistic.is_finite() && pooled.p_value == 0.0);
     }
 
@@ -198,7 +241,7 @@ mod tests {
         #[test]
         fn proportional_samples_are_never_surprising(counts in prop::collection::vec(0u64..50, 0..40)) {
             let doubled = counts.iter().map(|count| (2 * count, *count));
-            for found in [pooled_ordered(doubled.clone(), 1.0), pooled_categories(doubled, 0, 1.0)].into_iter().flatten() {
+            for found in [pooled_ordered(doubled.clone(), 1.0), pooled_categories(doubled, (0, 0), 1.0)].into_iter().flatten() {
                 prop_assert!(found.statistic < 1e-20 && found.p_value > 0.999_999, "{:?}", found);
             }
         }
@@ -208,7 +251,7 @@ mod tests {
             counts in prop::collection::vec((0u64..1000, 0u64..1000), 0..40), unseen in 0u64..1000,
             factor in 1.0..100.0f64,
         ) {
-            for found in [pooled_ordered(counts.iter().copied(), factor), pooled_categories(counts.iter().copied(), unseen, factor)]
+            for found in [pooled_ordered(counts.iter().copied(), factor), pooled_categories(counts.iter().copied(), (0, unseen), factor)]
                 .into_iter().flatten()
             {
                 prop_assert!((0.0..=1.0).contains(&found.p_value) && found.statistic >= 0.0);

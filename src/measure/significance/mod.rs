@@ -9,5 +9,5 @@ mod chi_square;
 mod kolmogorov;
 
 pub use beta_binomial::{beta_binomial_lower, beta_binomial_upper, missing_p, unseen_p};
-pub use chi_square::{PooledTest, pooled_categories, pooled_ordered};
+pub use chi_square::{PooledTest, most_frequent_p, pooled_categories, pooled_ordered};
 pub use kolmogorov::{kolmogorov_p, kolmogorov_q};
