@@ -71,7 +71,9 @@ fn repeated(values: Vec<Value<'static>>, times: usize) -> Vec<Value<'static>> {
 fn numeric_cases() -> Vec<Case> {
     let ties =
         |zeros: u32| even(1000).into_iter().map(move |v| if v * 100.0 < f64::from(zeros) { 0.0 } else { v });
-    let tails = |scale: f64| even(1999).into_iter().skip(1).map(move |v| ((v - 0.5) * 3.141).tan() * scale);
+    let tails = |scale: f64| {
+        even(1999).into_iter().skip(1).map(move |v| ((v - 0.5) * std::f64::consts::PI).tan() * scale)
+    };
     vec![
         Case {
             name: "all equal, and they stay",
