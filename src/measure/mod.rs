@@ -14,6 +14,7 @@
 //! error, and when not to go by it. `docs/measures.md` has all of them side by side.
 
 mod adjust;
+mod answer;
 mod bins;
 mod compare;
 mod curve;
@@ -32,7 +33,8 @@ mod wasserstein;
 mod z_score;
 
 pub use adjust::{benjamini_hochberg, holm};
-pub use compare::{Answer, Comparison, Dependence, MIN_ROWS, Sizes, Tested, Untestable, compare, p_certain};
+pub use answer::{Answer, Dependence, MIN_ROWS, Sizes, Tested, Untestable};
+pub use compare::{Comparison, compare, p_certain};
 pub use list::{MEASURES, Measure, MeasureInfo, MeasureValue, Measures, PerMeasure, Range};
 pub use new_categories::{CategoryCount, new_categories};
 pub use psi::{BinShare, top_bins};
