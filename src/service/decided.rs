@@ -9,17 +9,30 @@ use crate::observe::{
     WindowJudged,
 };
 use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
-use crate::wire::{CloudEvent, Encoding, encode};
+use crate::wire::{CloudEvent, Encoding, encode, report_chunks};
 use crate::words::{Time, Verdict};
 use std::time::SystemTime;
 
-/// Adds what an output publishes.
-pub(super) fn publish(outbox: &mut Outbox, context: &StageContext, output: &Output) -> Result<()> {
+/// Adds what an output publishes, in records of at most `limit` bytes.
+pub(super) fn publish(
+    outbox: &mut Outbox,
+    context: &StageContext,
+    output: &Output,
+    limit: usize,
+) -> Result<()> {
     let (topics, encodings) = (&context.topics, &context.encodings);
     match output {
         Output::Report(report) => {
+            let key = report.model.as_bytes();
+            let mut push = |payload| outbox.push(&topics.reports, None, key.to_vec(), Some(payload), vec![]);
             let payload = encode::<WindowReport>(report, encodings.reports)?;
-            outbox.push(&topics.reports, None, report.model.as_bytes().to_vec(), Some(payload), Vec::new());
+            if payload.len() <= limit {
+                push(payload);
+                return Ok(());
+            }
+            for chunk in report_chunks(report, limit, encodings.reports)? {
+                push(encode(&chunk, encodings.reports)?);
+            }
         }
         Output::Event(event) => {
             let payload = encode::<DriftEvent>(event, encodings.events)?;

@@ -291,7 +291,7 @@ impl<'c> EvaluateStage<'c> {
         for (number, owned) in &mut self.owned {
             let outputs = owned.evaluator.take_outputs();
             for output in &outputs {
-                publish(&mut prepared.outbox, self.context, output)?;
+                publish(&mut prepared.outbox, self.context, output, limit)?;
             }
             prepared.outputs.extend(outputs);
             for change in owned.evaluator.take_changes(snapshot) {

@@ -21,6 +21,6 @@ pub use headers::{CloudEvent, DeadLetter, Headers, Subject};
 pub use keys::{DeltaKey, ReferenceKey, StateKey};
 pub use records::{
     DeltaMessage, DeltaRecord, FeatureSketchRecord, PaneContent, PaneRecord, ProgressRecord,
-    ReferenceMessage, SourceOffsets, StateMessage, TopicPartitions, profile_chunks,
+    ReferenceMessage, SourceOffsets, StateMessage, TopicPartitions, profile_chunks, report_chunks,
 };
 pub use schemas::{SchemaName, VOLATILE, schemas};

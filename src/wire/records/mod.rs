@@ -12,6 +12,7 @@ mod state;
 
 pub use content::{FeatureSketchRecord, PaneContent, SourceOffsets};
 pub use delta::{DeltaMessage, DeltaRecord, ProgressRecord, TopicPartitions};
+pub use public::report_chunks;
 pub use reference::{ReferenceMessage, profile_chunks};
 pub use state::{PaneRecord, StateMessage};
 

@@ -1,7 +1,52 @@
-//! The records that leave driftline are written as they are.
+//! The records that leave driftline are written as they are; a report that is too large for its topic
+//! is cut by feature.
 
-use crate::policy::record::{DriftEvent, RetrainingTrigger, SCHEMA_VERSION, WindowReport};
-use crate::wire::{Record, SchemaName};
+use super::chunks::{Chunked, cut};
+use crate::error::Result;
+use crate::policy::record::{
+    Chunk, DriftEvent, FeatureReport, RetrainingTrigger, SCHEMA_VERSION, WindowReport,
+};
+use crate::policy::report_id;
+use crate::wire::{Encoding, Record, SchemaName, encode};
+use crate::words::ModelKey;
+
+/// `report` in chunks of at most `limit` bytes each in this `encoding`, each with an id of its own; what
+/// is not of a feature stands in the first.
+pub fn report_chunks(report: &WindowReport, limit: usize, encoding: Encoding) -> Result<Vec<WindowReport>> {
+    let chunks = cut(Sized { report: report.clone(), encoding }, limit)?;
+    Ok(chunks.into_iter().map(|chunk| chunk.report).collect())
+}
+
+/// A report beside the encoding that its size is asked in.
+#[derive(Clone)]
+struct Sized {
+    report: WindowReport,
+    encoding: Encoding,
+}
+
+impl Chunked for Sized {
+    type Item = FeatureReport;
+
+    fn items(&mut self) -> &mut Vec<FeatureReport> {
+        &mut self.report.features
+    }
+
+    fn size(&self) -> Result<usize> {
+        Ok(encode(&self.report, self.encoding)?.len())
+    }
+
+    fn number(&mut self, index: u32, total: u32) {
+        let WindowReport { application_id, model, version, segment, decided_at, .. } = &self.report;
+        let key = ModelKey { model: model.clone(), version: version.clone(), segment: segment.clone() };
+        self.report.id = report_id(application_id, &key, *decided_at, index);
+        self.report.chunk = Chunk { index, total };
+    }
+
+    fn strip(&mut self) {
+        self.report.triggers_withheld.clear();
+        self.report.unknown_features.clear();
+    }
+}
 
 impl Record for DriftEvent {
     const SCHEMA: SchemaName = SchemaName::DriftEvent;

@@ -6,7 +6,7 @@ use crate::engine::{
 };
 use crate::event::Value;
 use crate::policy::BookRecord;
-use crate::policy::record::ReferenceInfo;
+use crate::policy::record::{FeatureReport, ReferenceInfo};
 use crate::reference::{BuildOptions, Origin, Profile, ProfileBuilder, ProfileRecord, References};
 use crate::sketch::Accumulator;
 use crate::window::{Flow, OffsetRange, PaneData, PartitionProgress};
@@ -269,4 +269,29 @@ fn progress_comes_back_from_its_record() {
         DeltaMessage::Watermark(record) => assert_eq!(Progress::from(record), progress),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_report_that_is_too_large_is_cut_by_feature_into_records_with_ids_of_their_own() {
+    let whole: WindowReport = decode(&testdata("window-report", "json"), &NoRegistry).unwrap();
+    let feature = whole.features[0].clone();
+    let named = |n: usize| FeatureReport { feature: format!("f{n:03}").into(), ..feature.clone() };
+    let large = WindowReport { features: (0..100).map(named).collect(), ..whole };
+    let limit = encode(&large, Encoding::Json).unwrap().len() / 7;
+    for encoding in [Encoding::Json, Encoding::SingleObject] {
+        let chunks = report_chunks(&large, limit, encoding).unwrap();
+        assert!(chunks.len() > 2);
+        assert!(chunks.iter().all(|chunk| encode(chunk, encoding).unwrap().len() <= limit));
+        let features = chunks.iter().flat_map(|chunk| &chunk.features).cloned();
+        assert_eq!(features.collect::<Vec<_>>(), large.features);
+        let numbers = chunks.iter().map(|chunk| (chunk.chunk.index as usize, chunk.chunk.total as usize));
+        assert_eq!(
+            numbers.collect::<Vec<_>>(),
+            (0..chunks.len()).map(|n| (n, chunks.len())).collect::<Vec<_>>()
+        );
+        let ids: std::collections::BTreeSet<_> = chunks.iter().map(|chunk| &chunk.id).collect();
+        assert_eq!(ids.len(), chunks.len());
+        assert!(!chunks[0].unknown_features.is_empty() && chunks[1].unknown_features.is_empty());
+    }
+    assert_eq!(report_chunks(&large, usize::MAX, Encoding::Json).unwrap().len(), 1);
 }
