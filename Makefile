@@ -2,7 +2,7 @@
 
 FOR ?= 60s
 
-.PHONY: help check test test-full demo bench fmt doc
+.PHONY: help check test test-full demo bench early fmt doc
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -31,6 +31,10 @@ demo: ## builds and shows the whole thing on a made-up stream: FOR=60s
 bench: ## the benchmarks; ARGS='name'
 	@tests/needs
 	cargo bench --locked -- $(ARGS)
+
+early: ## false alarms and delays of early sight (minutes): ARGS='rates 1e7 50', 'delays 100 50' or 'streams DIRECTORY 2e7'
+	@tests/needs
+	cargo bench --locked --bench early -- $(ARGS)
 
 fmt: ## formats the code
 	cargo fmt

@@ -4,6 +4,7 @@ use super::columns::ColumnArgs;
 use super::output::Meter;
 use crate::error::{Error, Result};
 use crate::files::{self, Format, Row};
+use crate::measure::sequential::tried;
 use crate::policy::ModelSettings;
 use crate::reference::{BuildOptions, Profile, ProfileBuilder, ProfileRecord};
 use crate::words::Grid;
@@ -86,7 +87,7 @@ pub(super) fn build(
             meter.set([table.progress()]);
         }
     }
-    builder.finish()
+    builder.finish_with(tried)
 }
 
 /// Reads the profile in the file at `path`: one record, or its chunks one after the other.

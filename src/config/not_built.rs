@@ -7,13 +7,11 @@ use super::tree::{Entry, Node, Value};
 /// A setting, or a table of them: its path, the value that asks for nothing, and what is missing.
 type NotBuilt = (&'static str, Option<&'static str>, &'static str);
 
-const NOT_BUILT: [NotBuilt; 22] = [
+const NOT_BUILT: [NotBuilt; 20] = [
     ("bootstrap", None, "a reference made from the first production data"),
     ("http.token_file", None, "the server has no page and no API that a token would guard"),
     ("input.max_watermark_step", Some(""), "a bound on how far one event may move the watermark"),
     ("model.features.*.sensitive", Some("false"), "hashed categories"),
-    ("policy.early", None, "early sight"),
-    ("policy.early.enabled", Some("false"), "early sight"),
     ("policy.mute", None, "mutes"),
     ("policy.retrain.max_attempts", None, "acknowledging a trigger, which attempts are counted by"),
     ("policy.retrain.reject_hold", None, "acknowledging a trigger, which can then be rejected"),

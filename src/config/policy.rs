@@ -3,13 +3,14 @@
 //! A model's `[model.policy]` is laid over it before it is read, so that one reader serves both.
 
 use super::section::Section;
+use super::tree::Value;
 use super::values::{
     self, choice, duration, fraction, list, percent, positive, small_count, some_duration, some_fraction,
 };
 use crate::measure::{MEASURES, PerMeasure, Range};
 use crate::policy::{
-    BlockOn, Budget, Clear, EventsPolicy, Levels, Mode, PolicySettings, Raise, RetrainOn, RetrainPolicy,
-    Suffixes, Thresholds,
+    BlockOn, Budget, Clear, Early, EventsPolicy, Levels, Mode, PolicySettings, Raise, RetrainOn,
+    RetrainPolicy, Suffixes, Thresholds,
 };
 use crate::words::Severity;
 
@@ -32,6 +33,7 @@ pub(super) fn read(mut section: Section) -> Option<PolicySettings> {
             &[],
         ),
     );
+    let early = read_early(section.section("early"));
     let raise_and_clear = read_raise_and_clear(&mut section);
     let event_cooldown_ms = section.read("event_cooldown", duration);
     let stale_after_ms = section.read("stale_after", some_duration);
@@ -49,6 +51,7 @@ pub(super) fn read(mut section: Section) -> Option<PolicySettings> {
         budget: budget?,
         thresholds: thresholds?,
         suffixes: suffixes?,
+        early: early?,
         raise,
         clear,
         event_cooldown_ms: event_cooldown_ms?,
@@ -58,6 +61,16 @@ pub(super) fn read(mut section: Section) -> Option<PolicySettings> {
         events: events?,
         retrain: retrain?,
     })
+}
+
+fn read_early(mut section: Section) -> Option<Early> {
+    let enabled = section.read("enabled", |node| match &node.value {
+        Value::Flag(true) => Ok(Early::On),
+        Value::Flag(false) => Ok(Early::Off),
+        _ => choice(&[("auto", Early::Auto)], &[])(node),
+    });
+    section.close();
+    enabled
 }
 
 fn read_budget(mut section: Section) -> Option<Budget> {

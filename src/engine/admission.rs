@@ -75,6 +75,9 @@ pub(super) fn admit<K: Ord + Clone, S: Newcomer>(
 pub(super) fn dismiss_segment(key: &ModelKey, state: &SegmentState, changed: &mut Changed) -> u64 {
     let saved = state.open.iter().filter(|(_, open)| open.saved);
     changed.gone.extend(saved.map(|(pane, _)| StateKey::Pane(key.clone(), *pane)));
+    if let Some(held) = &state.held {
+        changed.gone.extend(state.tests.keys(key, &held.profile));
+    }
     changed.models.insert(key.model.clone());
     state.open.values().map(|open| open.data.flow.events).sum()
 }

@@ -3,6 +3,7 @@
 use super::delta::Delta;
 use super::sketcher::SketcherSettings;
 use crate::event::{Event, Value};
+use crate::measure::sequential::CoarseCells;
 use crate::reference::{FeatureProfile, Profile};
 use crate::sketch::{Accumulator, FeatureSketch, category_name};
 use crate::window::PaneData;
@@ -41,6 +42,11 @@ impl Buffer {
         Buffer { profile, report_unknown, data, features, layout: Vec::new() }
     }
 
+    /// The reference that it counts by.
+    pub fn profile(&self) -> Option<&Arc<Profile>> {
+        self.profile.as_ref()
+    }
+
     /// How many accumulators it holds, and one for itself.
     pub fn weight(&self) -> usize {
         self.features.len() + 1
@@ -69,11 +75,17 @@ impl Buffer {
         }
     }
 
-    /// What it contributes to its pane.
-    pub fn seal(self, key: ModelKey, pane: Pane) -> Delta {
+    /// What it contributes to its pane; to the `look`, by coarse cell, too.
+    pub fn seal(self, key: ModelKey, pane: Pane, look: Option<(i64, &[Option<CoarseCells>])>) -> Delta {
         let mut data = self.data;
         let rows = data.flow.events;
         data.features = self.features.into_iter().map(|feature| feature.finish(rows)).collect();
+        if let Some((look, cells)) = look.filter(|_| !data.features.is_empty()) {
+            let counts = |(sketch, cells): (&FeatureSketch, &Option<CoarseCells>)| {
+                cells.as_ref().map(|cells| cells.count(&sketch.tally)).unwrap_or_default()
+            };
+            data.looks.insert(look, data.features.iter().zip(cells).map(counts).collect());
+        }
         Delta { key, pane, reference: self.profile.map(|profile| profile.id().clone()), data }
     }
 }

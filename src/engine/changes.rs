@@ -1,10 +1,11 @@
 //! State to the changelog and back.
 
+use super::early::{last_look, pace, state_key};
 use super::evaluator::{Changed, Evaluator, EvaluatorSettings};
 use super::model::{Day, Held, ModelState, OpenPane, SegmentState, VersionState, new_window};
 use super::state::{
-    DayRecord, ModelRecord, PaneState, PartitionRecord, SegmentRecord, SourceRange, StateChange, StateKey,
-    StateValue, VersionRecord,
+    DayRecord, ModelRecord, PaneState, PartitionRecord, SegmentRecord, SequentialRecord, SourceRange,
+    StateChange, StateKey, StateValue, VersionRecord,
 };
 use crate::error::{Error, Result};
 use crate::policy::record::{ReferenceInfo, ResolveReason};
@@ -36,18 +37,26 @@ pub(super) fn take(evaluator: &mut Evaluator, snapshot: bool) -> Vec<StateChange
     for (name, model) in &mut evaluator.models {
         for (version, state) in &mut model.versions {
             for (segment, state) in &mut state.segments {
+                let key =
+                    ModelKey { model: name.clone(), version: version.clone(), segment: segment.clone() };
+                // A pane that is saved has lost the looks that were taken: the tests must have them.
+                let mut saves_tests = changed.models.contains(name);
                 for (pane, open) in &mut state.open {
                     let Some(since) = open.dirty_since else { continue };
                     if !snapshot && !open.must_save {
                         restore_from = restore_from.min(since);
                         continue;
                     }
-                    let key =
-                        ModelKey { model: name.clone(), version: version.clone(), segment: segment.clone() };
-                    changes.insert(
-                        StateKey::Pane(key, *pane),
-                        Some(StateValue::Pane(open.save(included_offset))),
-                    );
+                    saves_tests = true;
+                    let value = StateValue::Pane(open.save(included_offset));
+                    changes.insert(StateKey::Pane(key.clone(), *pane), Some(value));
+                }
+                let Some((held, through)) = state.held.as_ref().zip(model.looked_through) else { continue };
+                if saves_tests {
+                    for (at, record) in state.tests.take_changes(through) {
+                        let value = Some(StateValue::Sequential(record));
+                        changes.insert(state_key(&key, &held.profile, at), value);
+                    }
                 }
             }
         }
@@ -68,7 +77,11 @@ pub(super) fn take(evaluator: &mut Evaluator, snapshot: bool) -> Vec<StateChange
         changes.entry(gone).or_insert(None);
     }
     if changed.progress || !changes.is_empty() {
-        let value = PartitionRecord { partitions: evaluator.watermarks.known(), restore_from };
+        let value = PartitionRecord {
+            partitions: evaluator.watermarks.known(),
+            restore_from,
+            passed: evaluator.watermarks.all_passed(),
+        };
         changes.insert(StateKey::Watermark, Some(StateValue::Watermark(value)));
     }
     changes.into_iter().collect()
@@ -115,7 +128,8 @@ fn record(model: &ModelState) -> ModelRecord {
         segments: state.segments.iter().map(segment).collect(),
     };
     let versions = model.versions.iter().map(version).collect();
-    ModelRecord { closed_through: model.closed_through, limit: model.limit.clone(), versions }
+    let (closed_through, limit, tests) = (model.closed_through, model.limit.clone(), model.tests);
+    ModelRecord { closed_through, limit, versions, tests }
 }
 
 /// Gathers a partition's changelog and makes an [`Evaluator`] of it.
@@ -156,7 +170,7 @@ impl Restore {
         evaluator.next_offset = next_offset;
         let mut restore_from = next_offset;
         let mut is_cut_anew = false;
-        let mut books = Vec::new();
+        let (mut books, mut tests) = (Vec::new(), Vec::new());
         for (key, value) in self.values {
             match value {
                 StateValue::Layout(layout) => {
@@ -165,7 +179,8 @@ impl Restore {
                     evaluator.changed = Changed { layout: layout != settings.layout, ..Changed::default() };
                 }
                 StateValue::Watermark(record) => {
-                    evaluator.watermarks = Watermarks::restore(settings.idle_timeout_ms, &record.partitions);
+                    evaluator.watermarks =
+                        Watermarks::restore(settings.idle_timeout_ms, &record.partitions, record.passed);
                     restore_from = record.restore_from.min(next_offset);
                 }
                 StateValue::Model(record) => {
@@ -179,6 +194,11 @@ impl Restore {
                         books.push((key, IncidentBook::from_record(record)));
                     }
                 }
+                StateValue::Sequential(record) => {
+                    if let StateKey::Sequential(key, feature) = key {
+                        tests.push((key, feature, record));
+                    }
+                }
                 StateValue::Pane(_) => {}
             }
         }
@@ -188,8 +208,19 @@ impl Restore {
                 state.reset = is_cut_anew.then_some(ResolveReason::ConfigChanged);
             }
         }
+        for (key, feature, record) in tests {
+            put_test(&mut evaluator, &key, &feature, record);
+        }
         for ((key, pane), state) in self.panes {
             put_pane(&mut evaluator, key, pane, state, is_cut_anew, references)?;
+        }
+        let names: Vec<Name> = evaluator.models.keys().cloned().collect();
+        for name in names {
+            let topics = evaluator.topics_of(&name);
+            let passed = evaluator.watermarks.passed(&topics);
+            if let Some(model) = evaluator.models.get_mut(&name) {
+                model.looked_through = passed.map(|watermark| last_look(watermark, settings.grid));
+            }
         }
         Ok((evaluator, restore_from))
     }
@@ -197,6 +228,21 @@ impl Restore {
 
 fn segment_mut<'a>(evaluator: &'a mut Evaluator, key: &ModelKey) -> Option<&'a mut SegmentState> {
     evaluator.models.get_mut(&key.model)?.versions.get_mut(&key.version)?.segments.get_mut(&key.segment)
+}
+
+/// Goes on with a test, where its feature is still in the reference.
+fn put_test(evaluator: &mut Evaluator, key: &ModelKey, feature: &Name, record: SequentialRecord) {
+    let settings = evaluator.settings.clone();
+    let Some(model) = evaluator.models.get_mut(&key.model) else { return };
+    let pace = pace(settings.model(&key.model).0, settings.grid, model.tests);
+    let state =
+        model.versions.get_mut(&key.version).and_then(|version| version.segments.get_mut(&key.segment));
+    let Some((state, held)) = state.and_then(|state| state.held.clone().map(|held| (state, held))) else {
+        return;
+    };
+    if let Some(at) = held.profile.position(feature) {
+        state.tests.restore(at, &evaluator.plans.of(&held.profile)[at], pace, record);
+    }
 }
 
 fn put_pane(
@@ -250,7 +296,8 @@ fn model(
         let (retrain, last_rows_end) = (version.retrain, version.last_rows_end);
         versions.insert(version.version, VersionState { segments, retrain, last_rows_end, days });
     }
-    Ok(ModelState { closed_through: record.closed_through, versions, limit: record.limit })
+    let (closed_through, limit, tests) = (record.closed_through, record.limit, record.tests);
+    Ok(ModelState { closed_through, looked_through: None, versions, limit, tests })
 }
 
 fn hold(info: ReferenceInfo, references: &References) -> Result<Held> {

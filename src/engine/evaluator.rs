@@ -7,6 +7,7 @@
 
 use super::Output;
 use super::delta::{Delta, Progress};
+use super::early::{Plans, last_look};
 use super::judging::{judge_model, open_incidents, retire_version};
 use super::model::{ModelState, SegmentState, VersionState, new_window};
 use super::state::{Layout, StateChange, StateKey};
@@ -55,6 +56,7 @@ pub struct Evaluator {
     pub(super) settings: Arc<EvaluatorSettings>,
     pub(super) watermarks: Watermarks,
     pub(super) models: BTreeMap<Name, ModelState>,
+    pub(super) plans: Plans,
     pub(super) next_offset: i64,
     pub(super) changed: Changed,
     pub(super) outputs: Vec<Output>,
@@ -81,6 +83,7 @@ impl Evaluator {
             settings,
             watermarks,
             models: BTreeMap::new(),
+            plans: Plans::default(),
             next_offset: 0,
             changed,
             outputs: Vec::new(),
@@ -194,9 +197,11 @@ impl Evaluator {
     fn advance(&mut self) {
         let names: Vec<Name> = self.models.keys().cloned().collect();
         for name in names {
-            let passed = self.watermarks.across(&self.topics_of(&name));
-            if let Some(watermark) = passed {
-                self.close_through(&name, Pane(self.settings.grid.pane_of(watermark).0 - 1));
+            let topics = self.topics_of(&name);
+            if let Some(watermark) = self.watermarks.passed(&topics) {
+                let grid = self.settings.grid;
+                self.close_through(&name, Pane(grid.pane_of(watermark).0 - 1));
+                self.look_through(&name, last_look(watermark, grid));
             }
         }
     }
@@ -222,6 +227,7 @@ impl Evaluator {
     fn close(&mut self, name: &Name, pane: Pane) {
         let settings = self.settings.clone();
         let grid = settings.grid;
+        self.look_through(name, grid.last_look(pane));
         let Some(model) = self.models.get_mut(name) else { return };
         self.changed.models.insert(name.clone());
         model.closed_through = Some(pane);
@@ -243,7 +249,7 @@ impl Evaluator {
                 policy.retrain.lookback_ms,
             );
         }
-        judge_model(&settings, name, model, pane, &mut self.outputs);
+        let judgeable = judge_model(&settings, name, model, pane, &mut self.outputs);
         let retire_ms = policy.version_retire_after_ms;
         let is_quiet = |version: &VersionState| {
             grid.end(pane).since_ms(version.last_rows_end) >= retire_ms
@@ -255,9 +261,14 @@ impl Evaluator {
             .filter(|(_, version)| is_quiet(version))
             .map(|(name, _)| name.clone())
             .collect();
-        for version in quiet {
-            forget_version(model, name, &version, &mut self.changed);
-            retire_version(&settings, name, model, &version, pane, &mut self.outputs);
+        let began = model.versions.values().flat_map(|v| v.segments.values()).any(|s| s.epoch == Some(pane));
+        for version in &quiet {
+            forget_version(model, name, version, &mut self.changed);
+            retire_version(&settings, name, model, version, pane, &mut self.outputs);
+        }
+        self.renew_tests(name, &judgeable);
+        if began || !quiet.is_empty() {
+            self.forget_plans();
         }
     }
 }
@@ -283,12 +294,16 @@ fn close_segment(
             }
             state.window = new_window(grid, suffixes, open.held.as_ref());
             state.epoch = Some(pane);
+            if let Some(held) = &state.held {
+                changed.gone.extend(std::mem::take(&mut state.tests).keys(key, &held.profile));
+            }
         }
         // Another activation of the same profile changes what records say of it, not the epoch.
         state.held.clone_from(&open.held);
     }
     let saved = open.as_ref().is_some_and(|open| open.saved);
-    let data = open.map(|open| open.data).unwrap_or_default();
+    let mut data = open.map(|open| open.data).unwrap_or_default();
+    data.looks.clear();
     for left in state.window.push(pane, Arc::new(data.clone())) {
         changed.gone.insert(StateKey::Pane(key.clone(), left));
     }
@@ -308,6 +323,9 @@ fn forget_version(model: &ModelState, name: &Name, version: &Name, changed: &mut
     for (segment, state) in segments {
         let key = ModelKey { model: name.clone(), version: version.clone(), segment: segment.clone() };
         changed.gone.extend(state.window.panes().map(|(pane, _)| StateKey::Pane(key.clone(), pane)));
+        if let Some(held) = &state.held {
+            changed.gone.extend(state.tests.keys(&key, &held.profile));
+        }
         changed.gone.insert(StateKey::Incidents(key));
     }
 }

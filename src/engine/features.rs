@@ -164,6 +164,7 @@ impl FeatureContext<'_> {
             top_bins: top_bins(profile, sketch),
             new_categories: new_categories(sketch),
             warnings,
+            early: None,
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::policy::{
     Decision, Due, HourlyLimit, IncidentBook, JudgedFeature, ModelSettings, Step, judgeable, level, report_id,
 };
 use crate::reference::FeatureProfile;
-use crate::words::{ModelKey, Name, Pane, Role, Severity, Verdict};
+use crate::words::{ModelKey, Name, Pane, Role, Severity, Time, Verdict};
+use std::collections::BTreeMap;
 
 /// A window that is about to be judged.
 struct Candidate {
@@ -45,6 +46,9 @@ pub fn model_state<'a>(reports: impl Iterator<Item = &'a FeatureReport>) -> Mode
     state
 }
 
+/// The features that could be judged, by their place in the reference of their version and segment.
+pub(super) type Judgeable = BTreeMap<(Name, Vec<Name>), Vec<usize>>;
+
 /// Judges the windows of `model` that end with `pane`, which is closed already.
 pub(super) fn judge_model(
     settings: &EvaluatorSettings,
@@ -52,7 +56,7 @@ pub(super) fn judge_model(
     model: &mut ModelState,
     pane: Pane,
     outputs: &mut Vec<Output>,
-) {
+) -> Judgeable {
     let (of_model, config_id) = settings.model(name);
     let candidates = candidates(settings, of_model, model, pane);
     let questions: usize = candidates.iter().map(questions).sum();
@@ -63,7 +67,10 @@ pub(super) fn judge_model(
         .filter(|candidate| candidate.segment.is_empty())
         .map(|candidate| candidate.info.events)
         .sum();
+    let mut judgeable = Judgeable::new();
     for candidate in candidates {
+        let key = (candidate.version.clone(), candidate.segment.clone());
+        judgeable.insert(key, candidate.judgeable().collect());
         let Some(version) = model.versions.get_mut(&candidate.version) else { continue };
         let key = ModelKey {
             model: name.clone(),
@@ -73,6 +80,7 @@ pub(super) fn judge_model(
         let judging = Judging { settings, of_model, config_id, key, level, rows_of_model, pane };
         judging.judge(candidate, version, &mut model.limit, outputs);
     }
+    judgeable
 }
 
 fn candidates(
@@ -116,6 +124,17 @@ fn window_info(
         WindowState::Complete
     };
     WindowInfo::new(grid.start(first), grid.end(pane), window_state, flow)
+}
+
+impl Candidate {
+    /// The features of which a question can be judged.
+    fn judgeable(&self) -> impl Iterator<Item = usize> + '_ {
+        let all_rows = self.info.events;
+        let is = move |measured: &Measured| {
+            judgeable(&measured.comparison, all_rows, measured.min_rows).next().is_some()
+        };
+        self.features.iter().enumerate().filter(move |(_, measured)| is(measured)).map(|(at, _)| at)
+    }
 }
 
 /// How many questions can be judged.
@@ -198,7 +217,9 @@ impl Judging<'_> {
         let features = held.profile.features().iter().zip(&candidate.features).enumerate();
         let judge = |(at, (profile, measured)): (usize, (&FeatureProfile, &Measured))| {
             let sketch_of = |panes| state.window.suffix_of(at, panes);
-            measured.judge(profile, &context, all_rows, grid, sketch_of)
+            let mut judged = measured.judge(profile, &context, all_rows, grid, sketch_of);
+            judged.report.early = state.tests.support(at);
+            judged
         };
         features.map(judge).collect()
     }
@@ -233,8 +254,11 @@ impl Judging<'_> {
         reference: &'a ReferenceInfo,
         model_state: ModelStateInfo,
     ) -> Step<'a> {
-        let (app, key, settings) = (&*self.settings.app, &self.key, self.of_model);
-        Step { app, key, settings, config_id: self.config_id, window, reference, model_state }
+        Step {
+            window: Some(window),
+            model_state,
+            ..model_step(self.settings, &self.key, reference, window.end)
+        }
     }
 
     fn retrain(
@@ -310,6 +334,19 @@ impl Candidate {
     }
 }
 
+/// What all events of a model key at `decided_at` have in common; a look's, until a window is said.
+pub(super) fn model_step<'a>(
+    settings: &'a EvaluatorSettings,
+    key: &'a ModelKey,
+    reference: &'a ReferenceInfo,
+    decided_at: Time,
+) -> Step<'a> {
+    let (of_model, config_id) = settings.model(&key.model);
+    let model_state = model_state(std::iter::empty());
+    let (app, window) = (&*settings.app, None);
+    Step { app, key, settings: of_model, config_id, decided_at, window, reference, model_state }
+}
+
 /// The worst verdict of the features; why there is none otherwise.
 pub fn worst(has_reference: bool, features: &[JudgedFeature]) -> Verdict {
     let severities = features.iter().filter_map(|judged| judged.judgement.verdict.severity());
@@ -337,18 +374,8 @@ pub(super) fn retire_version(
     for (segment, mut state) in std::mem::take(&mut state.segments) {
         let Some(held) = &state.held else { continue };
         let key = ModelKey { model: name.clone(), version: version.clone(), segment };
-        let info = window_info(settings, of_model, &state, pane);
-        let model_state = model_state(std::iter::empty());
-        let reference = &held.info;
-        let step = Step {
-            app: &settings.app,
-            key: &key,
-            settings: of_model,
-            config_id,
-            window: info,
-            reference,
-            model_state,
-        };
+        let window = Some(window_info(settings, of_model, &state, pane));
+        let step = Step { window, ..model_step(settings, &key, &held.info, now) };
         let events = state.book.resolve_all(&step, reason, &mut model.limit);
         outputs.extend(events.into_iter().map(|event| Output::Event(Box::new(event))));
     }

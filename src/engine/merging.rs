@@ -6,6 +6,7 @@
 use super::Output;
 use super::admission::{Admission, admit, dismiss_segment, dismiss_version};
 use super::delta::Delta;
+use super::early::last_look;
 use super::evaluator::Evaluator;
 use super::model::{Held, ModelState, OpenPane, SegmentState, VersionState, new_window};
 use super::state::StateKey;
@@ -25,7 +26,7 @@ struct Target {
 impl Evaluator {
     /// Merges a delta into its open panes: those of its segment and of all traffic.
     pub(super) fn merge_into(&mut self, offset: i64, delta: Delta, references: &References, again: bool) {
-        let Delta { key, pane, reference, data } = delta;
+        let Delta { key, pane, reference, mut data } = delta;
         let rows = data.flow.events;
         let Some(target) = self.target(&key, pane, rows) else { return };
         if target.is_closed && again {
@@ -37,8 +38,10 @@ impl Evaluator {
             let start = self.settings.grid.start(target.pane);
             references.resolve(&key.model, &key.version, start, of_model.inherits()).map(Held::from)
         };
-        let versions = self.models.get_mut(&key.model).map(|model| &mut model.versions);
-        let Some(version) = versions.and_then(|versions| versions.get_mut(&key.version)) else { return };
+        let Some(model) = self.models.get_mut(&key.model) else { return };
+        // A look that was taken without these rows stays as it was, also after a restore.
+        let comes_late = !again && forget_looks(&mut data, model.looked_through);
+        let Some(version) = model.versions.get_mut(&key.version) else { return };
         for segment in target.segments {
             let state = version
                 .segments
@@ -56,6 +59,8 @@ impl Evaluator {
                 open.must_save = true;
             } else {
                 open.merge(reference.as_ref(), &data);
+                open.must_save |= comes_late;
+                forget_looks(&mut open.data, state.tests.saved_through);
             }
         }
         if target.is_closed {
@@ -129,9 +134,12 @@ impl Evaluator {
             Admission::Full => return false,
         }
         // Panes that the watermark has passed are closed, also for a model that is new.
-        let passed = self.watermarks.across(&self.topics_of(&key.model));
-        let closed_through = passed.map(|watermark| Pane(self.settings.grid.pane_of(watermark).0 - 1));
-        self.models.insert(key.model.clone(), ModelState { closed_through, ..ModelState::default() });
+        let (topics, grid) = (self.topics_of(&key.model), self.settings.grid);
+        let passed = self.watermarks.passed(&topics);
+        let closed_through = passed.map(|watermark| Pane(grid.pane_of(watermark).0 - 1));
+        let looked_through = passed.map(|watermark| last_look(watermark, grid));
+        let model = ModelState { closed_through, looked_through, ..ModelState::default() };
+        self.models.insert(key.model.clone(), model);
         true
     }
 }
@@ -144,7 +152,10 @@ impl OpenPane {
     /// Takes rows that were counted by `reference`.
     fn merge(&mut self, reference: Option<&ReferenceId>, data: &PaneData) {
         match (&self.held, reference) {
-            (None, _) => self.data.merge(&PaneData { features: Vec::new(), ..data.clone() }),
+            (None, _) => {
+                let (features, looks) = Default::default();
+                self.data.merge(&PaneData { features, looks, ..data.clone() });
+            }
             (Some(held), Some(counted_by)) if held.info.id == *counted_by => self.data.merge(data),
             (Some(_), _) => {
                 self.data.flow.conflict += data.flow.events;
@@ -152,4 +163,11 @@ impl OpenPane {
             }
         }
     }
+}
+
+/// Forgets the looks that are `taken` already; whether there were any.
+fn forget_looks(data: &mut PaneData, taken: Option<i64>) -> bool {
+    let before = data.looks.len();
+    data.looks.retain(|look, _| taken.is_none_or(|taken| *look > taken));
+    data.looks.len() < before
 }

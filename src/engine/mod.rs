@@ -9,6 +9,7 @@ mod admission;
 mod buffer;
 mod changes;
 mod delta;
+mod early;
 mod evaluator;
 mod features;
 mod judging;
@@ -26,8 +27,8 @@ pub use judging::{model_state, worst};
 pub use pipeline::Pipeline;
 pub use sketcher::{Drained, Position, Sketcher, SketcherSettings, SourceState, Taken, UnknownModels};
 pub use state::{
-    DayRecord, Layout, ModelRecord, PaneState, PartitionRecord, STATE_VERSION, SegmentRecord, SourceRange,
-    StateChange, StateKey, StateValue, VersionRecord,
+    DayRecord, Layout, ModelRecord, PaneState, PartitionRecord, STATE_VERSION, SegmentRecord,
+    SequentialRecord, SourceRange, StateChange, StateKey, StateValue, VersionRecord,
 };
 
 use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};

@@ -1,5 +1,6 @@
 //! A model in stage 2: its versions and segments, their panes and windows.
 
+use super::early::Tests;
 use crate::policy::record::{OffsetsInfo, ReferenceInfo, ResolveReason};
 use crate::policy::{DataIndex, HourlyLimit, IncidentBook, RetrainState, Suffixes};
 use crate::reference::{Profile, Resolved};
@@ -68,6 +69,8 @@ pub(super) struct SegmentState {
     pub epoch: Option<Pane>,
     pub held: Option<Held>,
     pub book: IncidentBook,
+    /// The sequential tests of its features.
+    pub tests: Tests,
     /// Why incidents are to be closed at the next window end.
     pub reset: Option<ResolveReason>,
 }
@@ -80,6 +83,7 @@ impl SegmentState {
             epoch: None,
             held: None,
             book: IncidentBook::default(),
+            tests: Tests::default(),
             reset: None,
         }
     }
@@ -170,8 +174,12 @@ impl VersionState {
 pub(super) struct ModelState {
     /// The last pane that is closed; `None` before the first.
     pub closed_through: Option<Pane>,
+    /// The last look that is taken.
+    pub looked_through: Option<i64>,
     pub versions: BTreeMap<Name, VersionState>,
     pub limit: HourlyLimit,
+    /// How many sequential tests share the budget, from the last pane that closed.
+    pub tests: u64,
 }
 
 impl ModelState {

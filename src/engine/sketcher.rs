@@ -7,12 +7,14 @@
 use super::buffer::Buffer;
 use super::delta::{Delta, Progress};
 use crate::event::{BadReason, BadRecord, Event};
-use crate::policy::ModelSettings;
-use crate::reference::References;
+use crate::measure::sequential::CoarseCells;
+use crate::policy::{Early, ModelSettings};
+use crate::reference::{FeatureProfile, ReferenceId, References};
 use crate::window::{OffsetRange, PartitionProgress, Source};
 use crate::words::{Grid, ModelKey, Name, Pane, Time, fits_pattern};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// What becomes of events of models that are not listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,13 @@ pub struct SourceState {
     pub max_time_ms: Option<i64>,
     /// Rows of models that are not monitored, since the partition was first read.
     pub unrouted: u64,
+}
+
+impl SketcherSettings {
+    /// The settings of a model, listed or not.
+    fn model(&self, name: &str) -> &ModelSettings {
+        self.models.get(name).unwrap_or(&self.unlisted)
+    }
 }
 
 impl SourceState {
@@ -134,12 +143,19 @@ pub struct Sketcher {
     last_source: usize,
     /// Model keys seen since the last commit, by model and version.
     routes: HashMap<Name, HashMap<Name, Vec<ModelKey>>>,
-    buffers: HashMap<(ModelKey, Pane), Buffer>,
+    buffers: HashMap<Slot, Buffer>,
     sealed: Vec<Delta>,
+    coarse: CoarseBook,
     buffered_features: usize,
     generation: u64,
     announce: bool,
 }
+
+/// A pane of a model key, and the look of the rows that are in one.
+type Slot = (ModelKey, Pane, Option<i64>);
+
+/// The coarse cells of references' features, where early sight is on, made once.
+type CoarseBook = HashMap<(ReferenceId, Early), Arc<[Option<CoarseCells>]>>;
 
 #[derive(Debug)]
 struct InputPartition {
@@ -168,6 +184,7 @@ impl Sketcher {
             routes: HashMap::new(),
             buffers: HashMap::new(),
             sealed: Vec::new(),
+            coarse: CoarseBook::default(),
             buffered_features: 0,
             generation: 0,
             announce: false,
@@ -250,11 +267,8 @@ impl Sketcher {
     /// Everything since the last commit. Stage 2 hears of progress when a watermark passed the end
     /// of a look, a claim is due, or ownership or the set of partitions changed.
     pub fn drain(&mut self) -> Drained {
-        for ((key, pane), buffer) in std::mem::take(&mut self.buffers) {
-            self.sealed.push(buffer.seal(key, pane));
-        }
-        let mut deltas = std::mem::take(&mut self.sealed);
-        deltas.sort_by(|a, b| (&a.key, a.pane, &a.reference).cmp(&(&b.key, b.pane, &b.reference)));
+        self.seal_all();
+        let deltas = merged(std::mem::take(&mut self.sealed));
         self.forget_rows();
 
         let (grid, lateness) = (self.settings.grid, self.settings.allowed_lateness_ms);
@@ -277,6 +291,20 @@ impl Sketcher {
     /// All partitions with their positions, committed or not.
     pub fn positions(&self) -> Vec<Position> {
         self.sources.iter().map(InputPartition::position).collect()
+    }
+
+    /// Turns what is buffered into deltas.
+    fn seal_all(&mut self) {
+        for ((key, pane, look), buffer) in std::mem::take(&mut self.buffers) {
+            let early = self.settings.model(&key.model).policy.early;
+            let coarse = look.zip(buffer.profile()).map(|(look, profile)| {
+                let of = |feature: &FeatureProfile| early.is_on(feature).then(|| CoarseCells::of(feature));
+                let make = || profile.features().iter().map(of).collect();
+                (look, self.coarse.entry((profile.id().clone(), early)).or_insert_with(make).clone())
+            });
+            let look = coarse.as_ref().map(|(look, cells)| (*look, &**cells));
+            self.sealed.push(buffer.seal(key, pane, look));
+        }
     }
 
     fn forget_rows(&mut self) {
@@ -314,7 +342,12 @@ impl Sketcher {
                 let late_in =
                     before.filter(|watermark| grid.end(pane) <= *watermark).map(|w| grid.pane_of(w));
                 let source = self.sources[at].source.clone();
-                let buffer = self.buffer(&key, late_in.unwrap_or(pane), references);
+                // A look that the watermark has passed is taken without the row; its pane is not.
+                let look = grid.look_of(event.time);
+                let is_early = self.settings.model(&key.model).policy.early != Early::Off
+                    && before.is_none_or(|watermark| grid.look_end(look) > watermark);
+                let look = Some(look).filter(|_| is_early);
+                let buffer = self.buffer(&key, late_in.unwrap_or(pane), look, references);
                 if late_in.is_some() {
                     buffer.data.flow.late += 1;
                     return Taken::Late { model: key.model };
@@ -353,18 +386,23 @@ impl Sketcher {
         Routed::To(key)
     }
 
-    /// The buffer of a pane, by the reference that holds for it now.
-    fn buffer(&mut self, key: &ModelKey, pane: Pane, references: &References) -> &mut Buffer {
+    /// The buffer of a pane and look, by the reference that holds for it now.
+    fn buffer(
+        &mut self,
+        key: &ModelKey,
+        pane: Pane,
+        look: Option<i64>,
+        references: &References,
+    ) -> &mut Buffer {
         if self.generation != references.generation() {
             // A reference came since: rows counted by another one go as a delta of their own.
             self.generation = references.generation();
-            for ((key, pane), buffer) in std::mem::take(&mut self.buffers) {
-                self.sealed.push(buffer.seal(key, pane));
-            }
+            self.seal_all();
+            self.coarse.clear();
         }
-        let slot = (key.clone(), pane);
+        let slot = (key.clone(), pane, look);
         if !self.buffers.contains_key(&slot) {
-            let model = self.settings.models.get(&key.model).unwrap_or(&self.settings.unlisted);
+            let model = self.settings.model(&key.model);
             let start = self.settings.grid.start(pane);
             let held = references.resolve(&key.model, &key.version, start, model.inherits());
             let buffer = Buffer::new(held.map(|held| held.profile), &self.settings);
@@ -373,6 +411,23 @@ impl Sketcher {
         }
         self.buffers.get_mut(&slot).expect("it was put there")
     }
+}
+
+/// The deltas in order, with those of one pane and reference as one.
+fn merged(mut deltas: Vec<Delta>) -> Vec<Delta> {
+    let look = |delta: &Delta| delta.data.looks.keys().next().copied();
+    deltas.sort_by(|a, b| {
+        let order = (&a.key, a.pane, &a.reference).cmp(&(&b.key, b.pane, &b.reference));
+        order.then_with(|| look(a).cmp(&look(b)))
+    });
+    let mut merged: Vec<Delta> = Vec::with_capacity(deltas.len());
+    for delta in deltas {
+        match merged.last_mut() {
+            Some(last) if last.is_of_same(&delta) => last.data.merge(&delta.data),
+            _ => merged.push(delta),
+        }
+    }
+    merged
 }
 
 enum Routed {

@@ -5,9 +5,10 @@
 //! and merging again the deltas from [`PartitionRecord::restore_from`] on.
 
 use crate::error::{Error, Result};
+use crate::measure::sequential::SequentialState;
 use crate::policy::record::ReferenceInfo;
 use crate::policy::{BookRecord, HourlyLimit, RetrainState};
-use crate::window::{Flow, KnownPartition, OffsetRange, PaneData};
+use crate::window::{Flow, KnownPartition, OffsetRange, PaneData, Passed};
 use crate::words::{Grid, ModelKey, Name, Pane, Time};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,8 @@ pub enum StateKey {
     Pane(ModelKey, Pane),
     /// The incidents of a model key.
     Incidents(ModelKey),
+    /// The sequential test of a feature of a model key.
+    Sequential(ModelKey, Name),
     /// A model.
     Model(Name),
     /// The input partitions.
@@ -36,6 +39,8 @@ pub enum StateValue {
     Pane(PaneState),
     /// See [`BookRecord`].
     Incidents(BookRecord),
+    /// See [`SequentialRecord`].
+    Sequential(SequentialRecord),
     /// See [`ModelRecord`].
     Model(ModelRecord),
     /// See [`PartitionRecord`].
@@ -116,6 +121,18 @@ pub struct PartitionRecord {
     pub partitions: Vec<KnownPartition>,
     /// The oldest delta offset that a restore needs.
     pub restore_from: i64,
+    /// How far event time has come across the topics of models.
+    #[serde(default)]
+    pub passed: Vec<Passed>,
+}
+
+/// The sequential test of a feature, as of a look.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SequentialRecord {
+    /// The last look that it has taken, or could have.
+    pub through: i64,
+    /// What it knows.
+    pub state: SequentialState,
 }
 
 /// What is kept of a model.
@@ -127,6 +144,9 @@ pub struct ModelRecord {
     pub limit: HourlyLimit,
     /// Its live versions.
     pub versions: Vec<VersionRecord>,
+    /// How many sequential tests share its budget.
+    #[serde(default)]
+    pub tests: u64,
 }
 
 /// What is kept of a version.

@@ -25,6 +25,7 @@ mod ks;
 mod list;
 mod new_categories;
 mod psi;
+pub mod sequential;
 pub mod significance;
 mod summary;
 #[cfg(test)]

@@ -5,12 +5,14 @@
 //! critical. What is under the least severity, cooled down or over the hourly limit is tracked but
 //! not told; it is told later, as detected, if it is still open when nothing keeps it back.
 
+use super::early::{self, EarlyFinding};
+use super::event::event;
 use super::explain;
-use super::ids::{event_id, incident_id};
+use super::ids::incident_id;
 use super::incident::{Change, Incident, Track};
 use super::record::{
-    Category, DriftEvent, FeatureBrief, FeatureReport, IncidentInfo, ModelStateInfo, ReferenceInfo,
-    ResolveReason, SCHEMA_VERSION, Scope, Suffix, Suppressed, Transition, WindowInfo,
+    Category, DriftEvent, FeatureBrief, FeatureReport, ModelStateInfo, ReferenceInfo, ResolveReason, Scope,
+    Suffix, Suppressed, Transition, WindowInfo,
 };
 use super::settings::{Mode, ModelSettings};
 use super::verdict::{Answered, Judgement};
@@ -33,8 +35,10 @@ pub struct Step<'a> {
     pub settings: &'a ModelSettings,
     /// Their id.
     pub config_id: &'a str,
-    /// The window.
-    pub window: WindowInfo,
+    /// The window's end, or the look's.
+    pub decided_at: Time,
+    /// The window; `None` at a look.
+    pub window: Option<WindowInfo>,
     /// The reference.
     pub reference: &'a ReferenceInfo,
     /// The model as a whole; its open incidents are filled in here.
@@ -142,6 +146,46 @@ pub struct BookRecord {
     parents: Vec<Parent>,
 }
 
+/// What a step found, by feature.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    InWindow(&'a [JudgedFeature]),
+    Early(&'a [EarlyFinding]),
+}
+
+impl<'a> Found<'a> {
+    fn judged(self, feature: &Name) -> Option<&'a JudgedFeature> {
+        let Found::InWindow(features) = self else { return None };
+        let at = features.binary_search_by(|judged| judged.report.feature.cmp(feature)).ok()?;
+        Some(&features[at])
+    }
+
+    /// Writes into an event of `feature` what was found.
+    fn explain(self, event: &mut DriftEvent, feature: &Name, key: &ModelKey) {
+        match self {
+            Found::InWindow(_) => {
+                let onset = event.incident.onset_estimate;
+                if let Some((judged, window)) = self.judged(feature).zip(event.window) {
+                    event.explanation = explain::detected(judged, event.category, key, &window, onset);
+                }
+            }
+            Found::Early(findings) => {
+                let is_it = |one: &&EarlyFinding| one.feature == *feature && one.category == event.category;
+                if let Some(finding) = findings.iter().find(is_it) {
+                    finding.tell(event, key);
+                }
+            }
+        }
+    }
+
+    /// Marks an event of the whole model as early, where it is.
+    fn mark(self, event: &mut DriftEvent) {
+        if let Found::Early(_) = self {
+            early::mark(event);
+        }
+    }
+}
+
 /// A change that may be told.
 struct Pending {
     feature: Name,
@@ -203,7 +247,8 @@ impl IncidentBook {
         covered: impl Fn(&Name, Category) -> bool,
         limit: &mut HourlyLimit,
     ) -> Vec<DriftEvent> {
-        let (start, end) = (step.window.start, step.window.end);
+        let end = step.decided_at;
+        let start = step.window.map_or(end, |window| window.start);
         let policy = &step.settings.policy;
         let mut pending = Vec::new();
         for judged in features {
@@ -215,10 +260,30 @@ impl IncidentBook {
                 pending.push(Pending { feature: feature.clone(), category, change });
             }
         }
-        let mut events = self.tell(step, features, pending, covered, limit);
+        let mut events = self.tell(step, Found::InWindow(features), pending, covered, limit);
         events.extend(self.resolve_parents(step, ResolveReason::Recovered, limit));
         self.tracks.retain(|_, track| !track.is_trivial(end));
         events
+    }
+
+    /// Takes what early sight found at a look, in the order of the features' names, and returns the
+    /// events to publish. What is open already is known.
+    pub fn step_early(
+        &mut self,
+        step: &Step<'_>,
+        found: &[EarlyFinding],
+        covered: impl Fn(&Name, Category) -> bool,
+        limit: &mut HourlyLimit,
+    ) -> Vec<DriftEvent> {
+        let open = |EarlyFinding { feature, category, onset, .. }: &EarlyFinding| {
+            let track = self.tracks.entry((feature.clone(), *category)).or_default();
+            let time = (*onset, step.decided_at);
+            let change = track.open_early(step.app, step.key, feature, *category, time);
+            Pending { feature: feature.clone(), category: *category, change }
+        };
+        let pending: Vec<Pending> =
+            found.iter().map(open).filter(|one| one.change == Change::Opened).collect();
+        self.tell(step, Found::Early(found), pending, covered, limit)
     }
 
     /// Closes every incident for a reason from outside; returns the events to publish.
@@ -234,7 +299,7 @@ impl IncidentBook {
             change: track.resolve(reason),
         };
         let pending = self.tracks.iter_mut().map(close).collect();
-        let mut events = self.tell(step, &[], pending, |_, _| false, limit);
+        let mut events = self.tell(step, Found::InWindow(&[]), pending, |_, _| false, limit);
         events.extend(self.resolve_parents(step, reason, limit));
         self.tracks.clear();
         events
@@ -243,19 +308,15 @@ impl IncidentBook {
     fn tell(
         &mut self,
         step: &Step<'_>,
-        features: &[JudgedFeature],
+        found: Found<'_>,
         pending: Vec<Pending>,
         covered: impl Fn(&Name, Category) -> bool,
         limit: &mut HourlyLimit,
     ) -> Vec<DriftEvent> {
         let policy = &step.settings.policy;
-        let end = step.window.end;
+        let end = step.decided_at;
         let state = ModelStateInfo { open_incidents: self.open().count() as u32, ..step.model_state };
         let step = &Step { model_state: state, ..*step };
-        let report_of = |name: &Name| {
-            let at = features.binary_search_by(|judged| judged.report.feature.cmp(name)).ok()?;
-            Some(&features[at])
-        };
         let mut events = Vec::new();
         let mut told = Vec::new();
         for Pending { feature, category, change } in pending {
@@ -263,7 +324,7 @@ impl IncidentBook {
                 if incident.steps > 0 && policy.mode >= Mode::Alert {
                     limit.admit(end, policy.events.max_events_per_hour, true);
                     let mut event =
-                        event(step, &incident, Transition::Resolved, category, report_of(&feature));
+                        event(step, &incident, Transition::Resolved, category, found.judged(&feature));
                     event.scope = Scope::Feature;
                     event.feature = Some(feature.clone());
                     event.reason = Some(reason);
@@ -299,7 +360,7 @@ impl IncidentBook {
         if told.iter().filter(fresh).count() > policy.events.max_feature_events as usize {
             let group: Vec<(Name, Category)> = told.iter().filter(fresh).cloned().collect();
             told.retain(|one| !group.contains(one));
-            events.extend(self.group(step, group, &report_of, limit));
+            events.extend(self.group(step, group, found, limit));
         }
         for (feature, category) in told {
             let Some(track) = self.tracks.get_mut(&(feature.clone(), category)) else { continue };
@@ -309,12 +370,9 @@ impl IncidentBook {
                 continue;
             }
             let transition = if incident.steps == 0 { Transition::Detected } else { Transition::Escalated };
-            let mut event = event(step, incident, transition, category, report_of(&feature));
+            let mut event = event(step, incident, transition, category, found.judged(&feature));
             event.suppressed = limit.take_suppressed();
-            if let Some(judged) = report_of(&feature) {
-                event.explanation =
-                    explain::detected(judged, category, step.key, &step.window, incident.onset_estimate);
-            }
+            found.explain(&mut event, &feature, step.key);
             incident.steps += 1;
             incident.told = incident.severity;
             incident.last_event_id = Some(event.id.clone());
@@ -324,15 +382,15 @@ impl IncidentBook {
     }
 
     /// Opens an incident of the whole model for a group of features, and tells it.
-    fn group<'a>(
+    fn group(
         &mut self,
         step: &Step<'_>,
         group: Vec<(Name, Category)>,
-        report_of: &impl Fn(&Name) -> Option<&'a JudgedFeature>,
+        found: Found<'_>,
         limit: &mut HourlyLimit,
     ) -> Option<DriftEvent> {
         let policy = &step.settings.policy;
-        let end = step.window.end;
+        let end = step.decided_at;
         let quality = group.iter().filter(|(_, category)| *category == Category::Quality).count();
         let category = if quality * 2 > group.len() { Category::Quality } else { Category::Distribution };
         let incidents =
@@ -348,6 +406,7 @@ impl IncidentBook {
             told: Severity::Ok,
             last_event_id: None,
             parent_id: None,
+            unconfirmed: false,
         };
         if !limit.admit(end, policy.events.max_events_per_hour, severity == Severity::Critical) {
             return None;
@@ -357,14 +416,15 @@ impl IncidentBook {
             category: *category,
             severity: incident.severity,
             incident_id: incident.id.clone(),
-            psi: report_of(feature).and_then(|judged| judged.report.measures.psi).map(|psi| psi.value),
+            psi: found.judged(feature).and_then(|judged| judged.report.measures.psi).map(|psi| psi.value),
         };
         let mut briefs: Vec<FeatureBrief> = incidents().map(brief).collect();
         briefs.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.feature.cmp(&b.feature)));
         briefs.truncate(FEATURES_NAMED);
         let mut event = event(step, &incident, Transition::Detected, category, None);
         event.explanation =
-            explain::group(&briefs, group.len(), step.key, &step.window, incident.onset_estimate);
+            explain::group(&briefs, group.len(), step.key, step.window.as_ref(), incident.onset_estimate);
+        found.mark(&mut event);
         event.features = briefs;
         event.features_total = group.len() as u32;
         event.suppressed = limit.take_suppressed();
@@ -405,10 +465,10 @@ impl IncidentBook {
             if !parent.children.is_empty() {
                 return true;
             }
-            limit.admit(step.window.end, u32::MAX, true);
+            limit.admit(step.decided_at, u32::MAX, true);
             let mut event = event(step, &parent.incident, Transition::Resolved, parent.category, None);
             event.reason = Some(reason);
-            event.incident.closed_at = Some(step.window.end);
+            event.incident.closed_at = Some(step.decided_at);
             event.features_total = parent.total;
             event.suppressed = limit.take_suppressed();
             event.explanation = explain::group_resolved(parent.total, step.key, reason);
@@ -416,74 +476,5 @@ impl IncidentBook {
             false
         });
         events
-    }
-}
-
-/// The next event of an incident; a feature's own where `judged` is given.
-fn event(
-    step: &Step<'_>,
-    incident: &Incident,
-    transition: Transition,
-    category: Category,
-    judged: Option<&JudgedFeature>,
-) -> DriftEvent {
-    let sequence = incident.steps + 1;
-    let report = judged.map(|judged| &judged.report);
-    let shown = judged.map(|judged| judged.shown(category));
-    let finding = judged.and_then(|judged| judged.judgement.finding(category));
-    let settings = step.settings;
-    DriftEvent {
-        schema_version: SCHEMA_VERSION,
-        r#type: "drift_event".into(),
-        id: event_id(step.app, &incident.id, sequence, transition),
-        application_id: step.app.into(),
-        transition,
-        reason: None,
-        early: false,
-        decided_at: step.window.end,
-        trigger: None,
-        model: step.key.model.clone(),
-        version: step.key.version.clone(),
-        segment: step.key.segment.clone(),
-        scope: if report.is_some() { Scope::Feature } else { Scope::Model },
-        category,
-        feature: report.map(|report| report.feature.clone()),
-        role: report.map(|report| report.role),
-        kind: report.map(|report| report.kind),
-        severity: incident.severity,
-        previous_severity: incident.told,
-        incident: IncidentInfo {
-            id: incident.id.clone(),
-            opened_at: incident.opened_at,
-            onset_estimate: incident.onset_estimate,
-            sequence,
-            closed_at: None,
-            parent_id: incident.parent_id.clone(),
-        },
-        window: Some(step.window),
-        rows: report.map(|report| report.rows),
-        missing: report.map(|report| report.missing),
-        invalid: report.map(|report| report.invalid),
-        unseen: report.map(|report| report.unseen),
-        reference: Some(step.reference.clone()),
-        reference_rows: report.map(|report| report.reference_rows),
-        decided_by: finding.map(|finding| finding.decided_by.clone()).unwrap_or_default(),
-        suffix: finding.and_then(|finding| finding.suffix),
-        tests: report.map(|report| report.tests),
-        measures: shown.map(|report| report.measures),
-        summary: shown.map(|report| report.summary.clone()),
-        top_bins: shown.map(|report| report.top_bins.clone()).unwrap_or_default(),
-        new_categories: shown.map(|report| report.new_categories.clone()).unwrap_or_default(),
-        model_state: Some(step.model_state),
-        features: Vec::new(),
-        features_total: 1,
-        suppressed: None,
-        muted: false,
-        explanation: String::new(),
-        config_id: step.config_id.into(),
-        owner: settings.owner.clone(),
-        runbook_url: settings.runbook_url.clone(),
-        labels: settings.labels.clone(),
-        test: false,
     }
 }

@@ -114,17 +114,25 @@ pub(super) fn group(
     briefs: &[FeatureBrief],
     total: usize,
     key: &ModelKey,
-    window: &WindowInfo,
+    window: Option<&WindowInfo>,
     onset: Time,
 ) -> String {
     let names: Vec<&str> = briefs.iter().take(5).map(|brief| &*brief.feature).collect();
     let more = if total > names.len() { ", …" } else { "" };
+    let over = match window {
+        Some(window) => format!("changed at once over {}", span(window.start, window.end)),
+        None => "seem to change at once".to_owned(),
+    };
+    let (model, since) = (model(key), minute(onset));
+    format!("{total} features of {model} {over}, since about {since}: {}{more}", names.join(", "))
+}
+
+/// What early sight saw in a feature, since about `onset`.
+pub(super) fn early(feature: &str, what: &str, key: &ModelKey, onset: Time) -> String {
     format!(
-        "{total} features of {} changed at once over {}, since about {}: {}{more}",
+        "{feature} of {} seems to change since about {}: {what}; the windows that close next confirm it or not",
         model(key),
-        span(window.start, window.end),
-        minute(onset),
-        names.join(", ")
+        minute(onset)
     )
 }
 
@@ -136,6 +144,7 @@ pub(super) fn group_resolved(total: u32, key: &ModelKey, reason: ResolveReason) 
 fn because(reason: ResolveReason) -> &'static str {
     match reason {
         ResolveReason::Recovered => "back to the reference",
+        ResolveReason::NotConfirmed => "early sight saw a change that the windows since do not show",
         ResolveReason::Stale => "no window could be judged for long",
         ResolveReason::Silent => "the model has gone quiet",
         ResolveReason::NewReference => "a new reference is in force",
@@ -246,6 +255,7 @@ mod tests {
             top_bins: vec![bin("(203.5, +inf)", 0.1, 0.231), bin("(-inf, 9.9]", 0.1, 0.05)],
             new_categories: vec![],
             warnings: vec![],
+            early: None,
         }
     }
 

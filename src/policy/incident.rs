@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct Incident {
     /// Its id.
     pub id: String,
-    /// End of the window that opened it.
+    /// End of the window, or of the look, that opened it.
     pub opened_at: Time,
     /// Since when the data have probably been different.
     pub onset_estimate: Time,
@@ -31,6 +31,9 @@ pub struct Incident {
     pub last_event_id: Option<String>,
     /// The incident of the whole model that speaks for it.
     pub parent_id: Option<String>,
+    /// Whether early sight opened it and no window has shown it yet.
+    #[serde(default)]
+    pub unconfirmed: bool,
 }
 
 /// What happened to a track in a step.
@@ -96,18 +99,31 @@ impl Track {
             };
         };
         let exceeded = finding.severity > Severity::Ok;
+        let size_ms = end.since_ms(start);
+        let unconfirmed = self.incident.as_ref().is_some_and(|incident| incident.unconfirmed);
+        if self.incident.is_none() || unconfirmed {
+            keep_last(&mut self.recent, Hit { end, exceeded }, policy.raise.n);
+        }
+        let is_raised = exceeded && self.is_raised(policy, size_ms);
         if let Some(incident) = &mut self.incident {
             incident.last_judged = end;
-            keep_last(&mut self.clears, finding.is_clear, policy.clear.n);
+            incident.unconfirmed &= !is_raised;
+            // Until half of the window is of the time since, it says little of an early incident.
+            if !incident.unconfirmed || 2 * end.since_ms(incident.onset_estimate) >= size_ms {
+                keep_last(&mut self.clears, finding.is_clear, policy.clear.n);
+            }
             if self.clears.iter().filter(|clear| **clear).count() >= policy.clear.k as usize
                 && let Some(incident) = self.incident.take()
             {
-                return self.close(incident, ResolveReason::Recovered);
+                let reason = match incident.unconfirmed {
+                    true => ResolveReason::NotConfirmed,
+                    false => ResolveReason::Recovered,
+                };
+                return self.close(incident, reason);
             }
-            return self.worsen(finding.severity);
+            return if unconfirmed && !is_raised { Change::None } else { self.worsen(finding.severity) };
         }
-        keep_last(&mut self.recent, Hit { end, exceeded }, policy.raise.n);
-        if !exceeded || !self.is_raised(policy, end.since_ms(start)) {
+        if !is_raised {
             return Change::None;
         }
         self.clears.clear();
@@ -121,6 +137,35 @@ impl Track {
             told: Severity::Ok,
             last_event_id: None,
             parent_id: None,
+            unconfirmed: false,
+        });
+        Change::Opened
+    }
+
+    /// Opens an incident for what early sight found at `now`, unless one is open.
+    pub fn open_early(
+        &mut self,
+        app: &str,
+        key: &ModelKey,
+        feature: &Name,
+        category: Category,
+        (onset, now): (Time, Time),
+    ) -> Change {
+        if self.incident.is_some() {
+            return Change::None;
+        }
+        self.clears.clear();
+        self.incident = Some(Incident {
+            id: incident_id(app, key, Scope::Feature, Some(feature), category, now),
+            opened_at: now,
+            onset_estimate: onset,
+            severity: Severity::Warning,
+            last_judged: now,
+            steps: 0,
+            told: Severity::Ok,
+            last_event_id: None,
+            parent_id: None,
+            unconfirmed: true,
         });
         Change::Opened
     }

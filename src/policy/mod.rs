@@ -5,6 +5,8 @@
 //! ends: no clock, and nothing that a digest estimates, decides.
 
 mod book;
+mod early;
+mod event;
 mod explain;
 mod ids;
 mod incident;
@@ -14,11 +16,13 @@ mod settings;
 mod verdict;
 
 pub use book::{BookRecord, Child, HourlyLimit, IncidentBook, JudgedFeature, Parent, Step, TrackRecord};
+pub use early::EarlyFinding;
 pub use ids::report_id;
 pub use incident::{Hit, Incident, Track};
 pub use retrain::{DataIndex, Decision, Due, Open, RetrainState};
 pub use settings::{
-    BlockOn, Budget, Clear, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings, OnMissingReference,
-    PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Suffixes, Thresholds,
+    BlockOn, Budget, Clear, Early, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings,
+    OnMissingReference, PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Suffixes,
+    Thresholds,
 };
 pub use verdict::{Answered, Finding, Judgement, Part, judge, judgeable, level, severity, sized, strongest};

@@ -1,6 +1,7 @@
 //! What a model's operator decides: what is an alarm, what is published, when to retrain.
 
 use crate::measure::PerMeasure;
+use crate::reference::FeatureProfile;
 use crate::words::{Kind, Name, Role, Severity};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -106,6 +107,8 @@ pub struct PolicySettings {
     pub thresholds: Thresholds,
     /// In which parts of a window a change is looked for, beside the whole.
     pub suffixes: Suffixes,
+    /// Whether changes are looked for inside panes too.
+    pub early: Early,
     /// When an incident is raised.
     pub raise: Raise,
     /// When it is cleared.
@@ -147,6 +150,29 @@ pub enum Suffixes {
     All,
     /// None.
     None,
+}
+
+/// `policy.early.enabled`: the sequential test inside panes. Its alarms are warnings, and never a trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Early {
+    /// Of the features that it was tried on, and found to suit, as the reference was built.
+    Auto,
+    /// Of all features.
+    On,
+    /// Of none.
+    Off,
+}
+
+impl Early {
+    /// Whether it is on for a feature of a reference.
+    pub fn is_on(self, feature: &FeatureProfile) -> bool {
+        match self {
+            Early::Auto => feature.early.as_ref().is_some_and(|early| early.enabled),
+            Early::On => true,
+            Early::Off => false,
+        }
+    }
 }
 
 /// `policy.budget`: at most `false_events` false alarms in `per_ms` are expected.

@@ -6,14 +6,18 @@
 
 use super::calibration::{Calibration, calibrate};
 use super::column::Column;
-use super::{FeatureProfile, Profile};
+use super::{EarlySight, FeatureProfile, Profile};
 use crate::error::{Error, Result};
 use crate::event::Value;
+use crate::sketch::Tally;
 use crate::words::{Grid, Kind, Name, Role, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Windows are judged by chunks of their own length; four times it tells what hangs together longer.
 const LONGEST_CHUNK: u32 = 4;
+
+/// Rows of a block, by which early sight is tried on a reference: about what a service sees in a look.
+pub const BLOCK_ROWS: u64 = 50;
 
 /// What the caller knows of the columns.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +76,7 @@ impl ProfileBuilder {
                 self.columns.insert(name.into(), Column::new(kind));
             }
             if let Some(column) = self.columns.get_mut(name) {
-                column.push(pane, value);
+                column.push(pane, (self.rows / BLOCK_ROWS) as i64, value);
             }
         }
         if let Some(pane) = pane {
@@ -86,8 +90,25 @@ impl ProfileBuilder {
         self.rows
     }
 
-    /// The profile. Errors: no rows, no columns, or a kind was said that the values do not fit.
+    /// The profile, early sight untried. Errors: no rows, no columns, or a kind was said that the values
+    /// do not fit.
     pub fn finish(self) -> Result<Profile> {
+        self.finish_by(|_, _| None)
+    }
+
+    /// The profile, with what `tried` says of each feature and the tallies of its rows, in blocks of
+    /// [`BLOCK_ROWS`] in their order. Errors as of [`ProfileBuilder::finish`].
+    pub fn finish_with(
+        self,
+        tried: impl Fn(&FeatureProfile, &mut dyn Iterator<Item = Tally>) -> EarlySight,
+    ) -> Result<Profile> {
+        self.finish_by(|feature, blocks| Some(tried(feature, blocks)))
+    }
+
+    fn finish_by(
+        self,
+        tried: impl Fn(&FeatureProfile, &mut dyn Iterator<Item = Tally>) -> Option<EarlySight>,
+    ) -> Result<Profile> {
         if self.rows == 0 {
             return Err(Error::input("the reference has no rows").hint("check the input and `--rows`"));
         }
@@ -108,6 +129,7 @@ impl ProfileBuilder {
                 profile.calibration =
                     calibration(&profile, &values.by_pane(&profile.basis, &self.panes), grid);
             }
+            profile.early = tried(&profile, &mut values.by_block(&profile.basis, self.rows));
             Ok(profile)
         });
         Ok(Profile::new(self.rows, features.collect::<Result<_>>()?))

@@ -1,11 +1,12 @@
 //! A column of the reference: what its values show so far, in the order of their rows.
 
+use super::build::BLOCK_ROWS;
 use super::calibration::PaneCounts;
 use super::{FeatureProfile, cells};
 use crate::error::{Error, Result};
 use crate::event::Value;
 use crate::sketch::{
-    Basis, Categories, CategoryCell, FeatureSketch, OrderedCells, category, category_name, number,
+    Basis, Categories, CategoryCell, FeatureSketch, OrderedCells, Tally, category, category_name, number,
     sketch_numbers, truth,
 };
 use crate::words::{Kind, Name, Role};
@@ -35,13 +36,15 @@ pub(super) struct Values {
     names: HashMap<Name, u32>,
     sequence: Vec<u32>,
     /// Where the rows of another pane begin.
-    marks: Vec<Mark>,
+    panes: Vec<Mark>,
+    /// Where those of another block of [`BLOCK_ROWS`] begin.
+    blocks: Vec<Mark>,
 }
 
-/// What there was of a column before the first row of a pane.
+/// What there was of a column before the first row of a pane or block.
 #[derive(Debug)]
 struct Mark {
-    pane: i64,
+    number: i64,
     numbers: usize,
     names: usize,
 }
@@ -51,15 +54,13 @@ impl Column {
         Column { kind, ..Column::default() }
     }
 
-    /// Takes the value of a row in `pane`.
-    pub fn push(&mut self, pane: Option<i64>, value: &Value<'_>) {
+    /// Takes the value of a row in `pane` and in a `block` of rows.
+    pub fn push(&mut self, pane: Option<i64>, block: i64, value: &Value<'_>) {
         if matches!(value, Value::Missing) {
             return;
         }
         self.present += 1;
-        if let Some(pane) = pane {
-            self.values.mark(pane);
-        }
+        self.values.mark(pane, block);
         match self.kind {
             Some(kind) if kind.is_numeric() => match number(value).filter(|number| number.is_finite()) {
                 Some(number) => self.values.numbers.push(number + 0.0),
@@ -140,17 +141,24 @@ impl Column {
         };
         sketch.tally.invalid = self.invalid;
         sketch.tally.missing = rows - self.present;
-        let (basis, calibration) = (Arc::new(basis), Vec::new());
-        let profile = FeatureProfile { name, role, kind, basis, sketch, singletons, doubletons, calibration };
+        let (basis, calibration, early) = (Arc::new(basis), Vec::new(), None);
+        let profile =
+            FeatureProfile { name, role, kind, basis, sketch, singletons, doubletons, calibration, early };
         Ok((profile, self.values))
     }
 }
 
 impl Values {
-    fn mark(&mut self, pane: i64) {
-        if self.marks.last().is_none_or(|last| last.pane != pane) {
-            let (numbers, names) = (self.numbers.len(), self.sequence.len());
-            self.marks.push(Mark { pane, numbers, names });
+    fn mark(&mut self, pane: Option<i64>, block: i64) {
+        let (numbers, names) = (self.numbers.len(), self.sequence.len());
+        let begin = |marks: &mut Vec<Mark>, number: i64| {
+            if marks.last().is_none_or(|last| last.number != number) {
+                marks.push(Mark { number, numbers, names });
+            }
+        };
+        begin(&mut self.blocks, block);
+        if let Some(pane) = pane {
+            begin(&mut self.panes, pane);
         }
     }
 
@@ -186,29 +194,49 @@ impl Values {
             (*pane, PaneCounts { cells: vec![0; basis.cells()], rows: *rows, bad: *rows })
         };
         let mut counts: BTreeMap<i64, PaneCounts> = panes.iter().map(of).collect();
-        let ends = self.marks.iter().skip(1).map(|mark| (mark.numbers, mark.names));
-        let ends = ends.chain([(self.numbers.len(), self.sequence.len())]);
-        let cell_of_name = self.cells_of_names(basis);
-        for (mark, (numbers, names)) in self.marks.iter().zip(ends) {
-            let Some(counts) = counts.get_mut(&mark.pane) else { continue };
-            let mut count = |cell: Option<usize>| {
-                if let Some(cell) = cell {
-                    counts.cells[cell] += 1;
-                    counts.bad -= 1;
-                }
-            };
-            match basis {
-                Basis::Ordered(cells) => {
-                    let values = &self.numbers[mark.numbers..numbers];
-                    values.iter().for_each(|value| count(Some(cells.locate(*value))));
-                }
-                Basis::Categories(_) => {
-                    let ids = &self.sequence[mark.names..names];
-                    ids.iter().for_each(|id| count(cell_of_name[*id as usize]));
-                }
+        for (pane, cells) in self.by_mark(&self.panes, basis) {
+            if let Some(counts) = counts.get_mut(&pane) {
+                counts.bad -= cells.iter().sum::<u64>();
+                counts.cells.iter_mut().zip(cells).for_each(|(mine, rows)| *mine += rows);
             }
         }
         counts
+    }
+
+    /// The tallies of all blocks of [`BLOCK_ROWS`] in `rows` rows, in their order.
+    pub fn by_block<'a>(&'a self, basis: &'a Basis, rows: u64) -> impl Iterator<Item = Tally> + 'a {
+        let mut marked = self.by_mark(&self.blocks, basis).peekable();
+        (0..rows.div_ceil(BLOCK_ROWS)).map(move |block| {
+            let own = marked.next_if(|(number, _)| *number == block as i64);
+            let cells = own.map_or_else(|| vec![0; basis.cells()], |(_, cells)| cells);
+            let missing = BLOCK_ROWS.min(rows - block * BLOCK_ROWS).saturating_sub(cells.iter().sum());
+            Tally { missing, cells, ..Tally::default() }
+        })
+    }
+
+    /// The valid rows from each mark to the next, by cell.
+    fn by_mark<'a>(
+        &'a self,
+        marks: &'a [Mark],
+        basis: &'a Basis,
+    ) -> impl Iterator<Item = (i64, Vec<u64>)> + 'a {
+        let ends = marks.iter().skip(1).map(|mark| (mark.numbers, mark.names));
+        let ends = ends.chain([(self.numbers.len(), self.sequence.len())]);
+        let cell_of_name = self.cells_of_names(basis);
+        marks.iter().zip(ends).map(move |(mark, (numbers, names))| {
+            let mut counts = vec![0; basis.cells()];
+            match basis {
+                Basis::Ordered(cells) => {
+                    let values = &self.numbers[mark.numbers..numbers];
+                    values.iter().for_each(|value| counts[cells.locate(*value)] += 1);
+                }
+                Basis::Categories(_) => {
+                    let ids = self.sequence[mark.names..names].iter();
+                    ids.filter_map(|id| cell_of_name[*id as usize]).for_each(|cell| counts[cell] += 1);
+                }
+            }
+            (mark.number, counts)
+        })
     }
 
     /// The cell of each name, by its number; of a boolean column, that of the truth it says.

@@ -11,8 +11,8 @@ mod profile;
 mod record;
 mod table;
 
-pub use build::{BuildOptions, ProfileBuilder};
+pub use build::{BLOCK_ROWS, BuildOptions, ProfileBuilder};
 pub use calibration::{Calibration, MIN_CHUNKS};
-pub use profile::{FeatureProfile, Profile, ReferenceId};
+pub use profile::{EarlySight, FeatureProfile, Profile, ReferenceId};
 pub use record::{FeatureProfileRecord, PROFILE_SCHEMA_VERSION, ProfileRecord};
 pub use table::{Activation, Origin, References, Resolved};

@@ -6,6 +6,7 @@ use crate::sketch::{Basis, FeatureSketch};
 use crate::words::{Kind, Name, Role};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +34,15 @@ impl fmt::Display for ReferenceId {
     }
 }
 
+/// Whether early sight suits a feature: what came of trying it on the reference's own rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlySight {
+    /// Whether it may be on.
+    pub enabled: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
 /// What the reference says of one feature.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureProfile {
@@ -52,6 +62,8 @@ pub struct FeatureProfile {
     pub doubletons: u64,
     /// How much chunks of the reference differ, by their length; empty where its rows have no times.
     pub calibration: Vec<Calibration>,
+    /// What came of trying early sight; `None` where the rows were not tried.
+    pub early: Option<EarlySight>,
 }
 
 impl FeatureProfile {
@@ -87,6 +99,13 @@ impl Profile {
         Profile { id: content_id(rows, &features), rows, features }
     }
 
+    /// The profile with what came of trying early sight on its rows, by feature.
+    #[must_use]
+    pub fn with_early(mut self, mut found: BTreeMap<Name, EarlySight>) -> Self {
+        self.features.iter_mut().for_each(|feature| feature.early = found.remove(&feature.name));
+        Profile::new(self.rows, self.features)
+    }
+
     /// Its name.
     pub fn id(&self) -> &ReferenceId {
         &self.id
@@ -119,8 +138,8 @@ impl Profile {
 }
 
 /// SHA-256 over what comparisons rest on: names, kinds, cells, categories and counts of the
-/// features, each text and list preceded by its length, and calibrations where they were made. Not
-/// digests, times or names of models.
+/// features, each text and list preceded by its length, calibrations and whether early sight suits
+/// where that was found out. Not digests, times or names of models.
 fn content_id(rows: u64, features: &[FeatureProfile]) -> ReferenceId {
     let mut hash = Hasher(Sha256::new());
     hash.text("driftline profile 1");
@@ -148,6 +167,9 @@ fn content_id(rows: u64, features: &[FeatureProfile]) -> ReferenceId {
         for Calibration { duration_ms, chunks, shape, missing } in &feature.calibration {
             let bits = |factor: &Option<f64>| factor.unwrap_or(0.0).to_bits();
             hash.numbers([duration_ms.cast_unsigned(), u64::from(*chunks), bits(shape), bits(missing)]);
+        }
+        if let Some(early) = &feature.early {
+            hash.number(u64::from(early.enabled));
         }
     }
     let digest = hash.0.finalize();

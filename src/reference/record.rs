@@ -1,6 +1,6 @@
 //! The form of a profile in files and on the references topic.
 
-use super::{Calibration, FeatureProfile, Profile, ReferenceId};
+use super::{Calibration, EarlySight, FeatureProfile, Profile, ReferenceId};
 use crate::error::{Error, Result};
 use crate::sketch::{Basis, Categories, FeatureSketch, OrderedCells, SketchRecord};
 use crate::words::{Kind, Name, Role};
@@ -39,6 +39,9 @@ pub struct FeatureProfileRecord {
     /// How much its chunks differ, by their length.
     #[serde(default)]
     pub calibration: Vec<Calibration>,
+    /// What came of trying early sight on the reference's rows.
+    #[serde(default)]
+    pub early: Option<EarlySight>,
 }
 
 /// A profile, or one chunk of it.
@@ -125,6 +128,7 @@ impl From<&FeatureProfile> for FeatureProfileRecord {
             doubletons: feature.doubletons,
             sketch: SketchRecord::from(&feature.sketch),
             calibration: feature.calibration.clone(),
+            early: feature.early.clone(),
         };
         match &*feature.basis {
             Basis::Ordered(cells) => {
@@ -166,6 +170,7 @@ impl TryFrom<&FeatureProfileRecord> for FeatureProfile {
             singletons: record.singletons,
             doubletons: record.doubletons,
             calibration: record.calibration.clone(),
+            early: record.early.clone(),
         })
     }
 }

@@ -7,6 +7,6 @@ mod pane;
 mod sliding;
 mod watermark;
 
-pub use pane::{Flow, OffsetRange, PaneData, Source};
+pub use pane::{Flow, LookTally, OffsetRange, PaneData, Source};
 pub use sliding::{RunningSum, SlidingWindow};
-pub use watermark::{KnownPartition, PartitionProgress, Watermarks};
+pub use watermark::{KnownPartition, PartitionProgress, Passed, Watermarks};

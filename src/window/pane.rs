@@ -84,6 +84,9 @@ impl OffsetRange {
     }
 }
 
+/// Counts of one look by coarse cell, in the order of the reference's features.
+pub type LookTally = Vec<Vec<u64>>;
+
 /// Rows of one pane of a model key, summarized. Merges in any order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaneData {
@@ -95,6 +98,8 @@ pub struct PaneData {
     pub features: Vec<FeatureSketch>,
     /// Columns that the reference does not have, with their rows.
     pub unknown: Unseen,
+    /// By number, the looks that the sequential test has yet to take.
+    pub looks: BTreeMap<i64, LookTally>,
 }
 
 impl Default for PaneData {
@@ -104,7 +109,17 @@ impl Default for PaneData {
             offsets: BTreeMap::new(),
             features: Vec::new(),
             unknown: Unseen::with_cap(UNKNOWN_FEATURES_KEPT),
+            looks: BTreeMap::new(),
         }
+    }
+}
+
+/// Adds counts by feature and cell; what one side does not have counts as nothing.
+fn add_counts(mine: &mut LookTally, theirs: &LookTally) {
+    mine.resize(mine.len().max(theirs.len()), Vec::new());
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        mine.resize(mine.len().max(theirs.len()), 0);
+        mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
     }
 }
 
@@ -116,6 +131,9 @@ impl PaneData {
             OffsetRange::widen_in(&mut self.offsets, source, *range);
         }
         self.unknown.merge(&other.unknown);
+        for (look, counts) in &other.looks {
+            add_counts(self.looks.entry(*look).or_default(), counts);
+        }
         if self.features.is_empty() {
             self.features.clone_from(&other.features);
         } else if !other.features.is_empty() {

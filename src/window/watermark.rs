@@ -3,7 +3,7 @@
 //! The watermark across partitions is the least of those not idle, partitions not yet heard of
 //! included. Idleness is a lease: a claim holds until stage 2 reads, in its own partition, a record
 //! whose broker time is more than the timeout after the claim's last renewal. When all are idle the
-//! largest counts. Whoever uses a watermark keeps it from going back.
+//! largest counts.
 
 use super::Source;
 use crate::words::{Name, Time};
@@ -37,6 +37,17 @@ struct Known {
 pub struct Watermarks {
     idle_timeout_ms: i64,
     partitions: BTreeMap<Source, Known>,
+    /// The largest that each watermark across topics has been.
+    passed: BTreeMap<Vec<Name>, Time>,
+}
+
+/// How far event time has come across some topics, as the changelog keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// The topics; empty: all.
+    pub topics: Vec<Name>,
+    /// The largest that the watermark across them has been.
+    pub watermark: Time,
 }
 
 /// A partition of [`Watermarks`], as the changelog keeps it.
@@ -55,7 +66,7 @@ pub struct KnownPartition {
 impl Watermarks {
     /// Nothing known yet.
     pub fn new(idle_timeout_ms: i64) -> Self {
-        Watermarks { idle_timeout_ms, partitions: BTreeMap::new() }
+        Watermarks { idle_timeout_ms, partitions: BTreeMap::new(), passed: BTreeMap::new() }
     }
 
     /// Learns the set of input partitions; those that are no longer in it are forgotten.
@@ -99,6 +110,26 @@ impl Watermarks {
         }
     }
 
+    /// The watermark across the partitions of `topics`, which never goes back: a partition that wakes
+    /// does not undo what was decided without it.
+    pub fn passed(&mut self, topics: &[Name]) -> Option<Time> {
+        let now = self.across(topics);
+        let passed = self.passed.get(topics).copied().max(now);
+        if let Some(passed) = passed {
+            self.passed.insert(topics.to_vec(), passed);
+        }
+        passed
+    }
+
+    /// What [`Watermarks::passed`] has given, for the changelog.
+    pub fn all_passed(&self) -> Vec<Passed> {
+        let record = |(topics, watermark): (&Vec<Name>, &Time)| Passed {
+            topics: topics.clone(),
+            watermark: *watermark,
+        };
+        self.passed.iter().map(record).collect()
+    }
+
     /// Its partitions, for the changelog.
     pub fn known(&self) -> Vec<KnownPartition> {
         let record = |((topic, partition), known): (&Source, &Known)| KnownPartition {
@@ -111,11 +142,15 @@ impl Watermarks {
     }
 
     /// What the changelog kept.
-    pub fn restore(idle_timeout_ms: i64, partitions: &[KnownPartition]) -> Self {
+    pub fn restore(idle_timeout_ms: i64, partitions: &[KnownPartition], passed: Vec<Passed>) -> Self {
         let entry = |p: &KnownPartition| {
             ((p.topic.clone(), p.partition), Known { watermark: p.watermark, idle_since: p.idle_since })
         };
-        Watermarks { idle_timeout_ms, partitions: partitions.iter().map(entry).collect() }
+        Watermarks {
+            idle_timeout_ms,
+            partitions: partitions.iter().map(entry).collect(),
+            passed: passed.into_iter().map(|passed| (passed.topics, passed.watermark)).collect(),
+        }
     }
 }
 
@@ -156,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_passed_stays_passed_when_a_partition_wakes() {
+        let mut watermarks = two();
+        watermarks.hear(&said(0, 50, true), Time::EPOCH);
+        watermarks.hear(&said(1, 70, false), Time::EPOCH);
+        assert_eq!(watermarks.passed(&[]), Some(Time::from_ms(70)));
+        watermarks.hear(&said(0, 55, false), Time::EPOCH);
+        assert_eq!(watermarks.across(&[]), Some(Time::from_ms(55)));
+        assert_eq!(watermarks.passed(&[]), Some(Time::from_ms(70)));
+    }
+
+    #[test]
     fn when_all_are_idle_the_largest_counts() {
         let mut watermarks = two();
         watermarks.hear(&said(0, 50, true), Time::EPOCH);
@@ -177,6 +223,8 @@ mod tests {
     fn what_the_changelog_kept_is_the_same() {
         let mut watermarks = two();
         watermarks.hear(&said(0, 50, true), Time::EPOCH);
-        assert_eq!(Watermarks::restore(100, &watermarks.known()), watermarks);
+        watermarks.passed(&[]);
+        let restored = Watermarks::restore(100, &watermarks.known(), watermarks.all_passed());
+        assert_eq!(restored, watermarks);
     }
 }

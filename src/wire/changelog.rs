@@ -34,6 +34,7 @@ pub fn state_records(
         }
         (_, None) => None,
         (_, Some(StateValue::Incidents(book))) => Some(StateMessage::Incident(book.clone())),
+        (_, Some(StateValue::Sequential(test))) => Some(StateMessage::Sequential(test.clone())),
         (_, Some(StateValue::Model(model))) => Some(StateMessage::Model(model.clone())),
         (_, Some(StateValue::Watermark(known))) => Some(StateMessage::Watermark(known.clone())),
         (_, Some(StateValue::Layout(layout))) => Some(StateMessage::Layout(*layout)),
@@ -46,6 +47,7 @@ pub fn state_records(
 fn small_key(key: &engine::StateKey) -> Result<StateKey> {
     match key {
         engine::StateKey::Incidents(key) => Ok(StateKey::Incident(key.clone())),
+        engine::StateKey::Sequential(key, name) => Ok(StateKey::Sequential(key.clone(), name.clone())),
         engine::StateKey::Model(name) => Ok(StateKey::Model(name.clone())),
         engine::StateKey::Watermark => Ok(StateKey::Watermark),
         engine::StateKey::Layout => Ok(StateKey::Layout),
@@ -117,6 +119,7 @@ impl StateReader {
                 return Ok(());
             }
             (StateKey::Incident(key), message) => (engine::StateKey::Incidents(key), message),
+            (StateKey::Sequential(key, name), message) => (engine::StateKey::Sequential(key, name), message),
             (StateKey::Model(name), message) => (engine::StateKey::Model(name), message),
             (StateKey::Watermark, message) => (engine::StateKey::Watermark, message),
             (StateKey::Layout, message) => (engine::StateKey::Layout, message),
@@ -129,6 +132,7 @@ impl StateReader {
             (key, Some(message)) => {
                 let value = match message {
                     StateMessage::Incident(book) => StateValue::Incidents(book),
+                    StateMessage::Sequential(test) => StateValue::Sequential(test),
                     StateMessage::Model(model) => StateValue::Model(model),
                     StateMessage::Watermark(known) => StateValue::Watermark(known),
                     StateMessage::Layout(layout) => StateValue::Layout(layout),

@@ -131,6 +131,8 @@ pub enum StateKey {
     },
     /// `["incident","fraud","7",["eu"]]`.
     Incident(ModelKey),
+    /// `["sequential","fraud","7",["eu"],"amount"]`.
+    Sequential(ModelKey, Name),
     /// `["model","fraud"]`.
     Model(Name),
     /// `["watermark"]`.
@@ -149,6 +151,9 @@ impl StateKey {
             StateKey::Incident(ModelKey { model, version, segment }) => {
                 json(&("incident", model, version, segment))
             }
+            StateKey::Sequential(ModelKey { model, version, segment }, feature) => {
+                json(&("sequential", model, version, segment, feature))
+            }
             StateKey::Model(model) => json(&("model", model)),
             StateKey::Watermark => json(&("watermark",)),
             StateKey::Layout => json(&("layout",)),
@@ -166,6 +171,9 @@ impl StateKey {
             ("incident", [model, version, segment]) => {
                 model_key(model, version, segment).map(StateKey::Incident)
             }
+            ("sequential", [model, version, segment, feature]) => model_key(model, version, segment)
+                .zip(part(feature))
+                .map(|(key, name)| StateKey::Sequential(key, name)),
             ("model", [model]) => part(model).map(StateKey::Model),
             ("watermark", []) => Some(StateKey::Watermark),
             ("layout", []) => Some(StateKey::Layout),

@@ -116,7 +116,7 @@ impl SchemaName {
             }
             SchemaName::Reference => &[text!("history/1/reference.avsc"), text!("history/2/reference.avsc")],
             SchemaName::Delta => &[text!("history/1/delta.avsc")],
-            SchemaName::Pane => &[text!("history/1/pane.avsc")],
+            SchemaName::Pane => &[text!("history/1/pane.avsc"), text!("history/2/pane.avsc")],
         }
     }
 

@@ -161,6 +161,21 @@ impl Grid {
         time.ms().div_euclid(self.look_ms)
     }
 
+    /// When the look of this number starts.
+    pub fn look_start(&self, look: i64) -> Time {
+        Time(look.saturating_mul(self.look_ms))
+    }
+
+    /// When the look of this number ends (not part of it).
+    pub fn look_end(&self, look: i64) -> Time {
+        Time(look.saturating_add(1).saturating_mul(self.look_ms))
+    }
+
+    /// The last look of `pane`.
+    pub fn last_look(&self, pane: Pane) -> i64 {
+        self.look_of(self.end(pane)) - 1
+    }
+
     /// Where `pane` starts.
     pub fn start(&self, pane: Pane) -> Time {
         Time(pane.0.saturating_mul(self.slide_ms))

@@ -2,8 +2,8 @@
 
 use crate::world::{self, Row, comparable};
 use driftline::engine::{EvaluatorSettings, Output, Pipeline, Taken};
-use driftline::policy::Suffixes;
 use driftline::policy::record::{Category, Transition, WindowState};
+use driftline::policy::{Early, Suffixes};
 use driftline::words::Verdict;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ fn run(rows: &[Row], partitions: i32, commit_every: usize) -> (Vec<Output>, Pipe
     run_with(world::evaluator_settings(), rows, partitions, commit_every)
 }
 
-fn run_with(
+pub fn run_with(
     evaluator: Arc<EvaluatorSettings>,
     rows: &[Row],
     partitions: i32,
@@ -115,7 +115,9 @@ fn a_shift_is_detected_told_once_and_asks_for_retraining() {
 #[test]
 fn with_suffixes_a_change_is_found_in_the_last_pane_and_dated_whatever_the_commits() {
     let mut settings = EvaluatorSettings::clone(&world::evaluator_settings());
-    settings.models.values_mut().for_each(|(model, _)| model.policy.suffixes = Suffixes::All);
+    for (model, _) in settings.models.values_mut() {
+        (model.policy.suffixes, model.policy.early) = (Suffixes::All, Early::Off);
+    }
     let settings = Arc::new(settings);
     let rows = world::stream(3, 20_000, 200);
     let (outputs, ..) = run_with(settings.clone(), &rows, 3, 500);

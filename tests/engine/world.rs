@@ -3,7 +3,7 @@
 use driftline::config::Config;
 use driftline::engine::{EvaluatorSettings, Layout, Output, SketcherSettings, UnknownModels};
 use driftline::event::{Event, Value};
-use driftline::policy::{Mode, ModelSettings};
+use driftline::policy::{Early, Mode, ModelSettings};
 use driftline::reference::{Activation, BuildOptions, Origin, Profile, ProfileBuilder, References};
 use driftline::words::{Grid, Name, Time};
 use rand::{Rng, SeedableRng};
@@ -110,6 +110,7 @@ fn model(name: &str, segments: &[&str]) -> ModelSettings {
     let policy = &mut settings.policy;
     policy.mode = Mode::Trigger;
     policy.min_rows = 100;
+    policy.early = Early::On;
     policy.warmup_ms = 0;
     policy.event_cooldown_ms = 0;
     policy.clear.k = 1;

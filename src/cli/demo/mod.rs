@@ -19,6 +19,7 @@ use crate::bus::{EmbeddedBroker, Publisher, Start};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::Value;
+use crate::measure::sequential::tried;
 use crate::observe::Stage;
 use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
 use crate::reference::{Activation, BuildOptions, Origin, Profile, ProfileBuilder};
@@ -281,5 +282,5 @@ fn reference(simulator: &Simulator) -> Result<Profile> {
         let features = row.features.iter().map(|(name, value)| (name, value));
         builder.push(features.chain([(&prediction, &score)]));
     }
-    builder.finish()
+    builder.finish_with(tried)
 }

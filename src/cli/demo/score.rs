@@ -1,9 +1,9 @@
 //! What was injected against what was found.
 
 use crate::measure::MEASURES;
-use crate::policy::record::{Category, DriftEvent, Transition};
+use crate::policy::record::{Category, DecidedBy, DriftEvent, Transition};
 use crate::simulate::{Injected, Scenario};
-use crate::words::{Name, Question, Time};
+use crate::words::{Name, Time};
 use serde::{Serialize, Serializer};
 
 /// The drifts of a scenario, what found them, and what was raised without cause.
@@ -97,7 +97,8 @@ impl Score {
         if !raises {
             return;
         }
-        let seen = event.window.map_or(event.decided_at..event.decided_at, |window| window.start..window.end);
+        let since = event.incident.onset_estimate..event.decided_at;
+        let seen = event.window.map_or(since, |window| window.start..window.end);
         let features: Vec<&Name> = match &event.feature {
             Some(feature) => vec![feature],
             None => event.features.iter().map(|brief| &brief.feature).collect(),
@@ -128,13 +129,14 @@ impl Score {
 /// What shows the change of an event most: a measure, or the share of missing rows.
 fn shown_by(event: &DriftEvent) -> (&'static str, Option<f64>) {
     match event.decided_by.first() {
-        Some(Question::Missing) => {
+        Some(DecidedBy::Sequential) => ("early sight", None),
+        Some(DecidedBy::Missing) => {
             let rows = event.window.map(|window| window.events).filter(|rows| *rows > 0);
             let missing = event.missing.zip(event.invalid).map(|(missing, invalid)| missing + invalid);
             ("missing", missing.zip(rows).map(|(missing, rows)| missing as f64 / rows as f64))
         }
-        Some(Question::Unseen) => ("unseen", None),
-        Some(Question::Shape) | None => {
+        Some(DecidedBy::Unseen) => ("unseen", None),
+        Some(DecidedBy::Shape) | None => {
             let measures = event.measures.unwrap_or_default();
             let beyond = |measure: crate::measure::MeasureValue| {
                 measure.corrected.abs() / measure.threshold.unwrap_or(f64::INFINITY)

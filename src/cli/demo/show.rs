@@ -148,12 +148,13 @@ fn cells(row: &Row, is_whole: bool) -> Vec<Cell> {
     cells.extend(match &row.found.0 {
         Some(First { detected_at, version, measure, value, delay_seconds }) => {
             let value = match *measure {
-                "missing" => percent(*value),
-                _ => number(*value),
+                _ if value.is_none() => String::new(),
+                "missing" => format!(" {}", percent(*value)),
+                _ => format!(" {}", number(*value)),
             };
             [
                 Cell::new(clock(*detected_at)).fg(Color::Green),
-                Cell::new(format!("{measure} {value}, version {version}")),
+                Cell::new(format!("{measure}{value}, version {version}")),
                 Cell::new(format!("{} min", number(delay_seconds / 60.0))),
             ]
         }

@@ -9,7 +9,7 @@ use crate::cli::{Outcome, Ran};
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::parse_row_range;
-use crate::reference::{Calibration, FeatureProfile, MIN_CHUNKS, Profile, ProfileRecord};
+use crate::reference::{Calibration, EarlySight, FeatureProfile, MIN_CHUNKS, Profile, ProfileRecord};
 use crate::words::Grid;
 use clap::Args;
 use std::ops::Range;
@@ -70,6 +70,12 @@ pub(super) fn run(args: &BuildArgs) -> Ran {
         features = profile.features().len(),
         "reference built"
     );
+    for feature in profile.features() {
+        if let Some(EarlySight { enabled: false, reason }) = &feature.early {
+            let (feature, reason) = (&*feature.name, reason.as_deref().unwrap_or_default());
+            tracing::info!(feature, reason, "no early sight of this feature");
+        }
+    }
     match &args.columns.time {
         Some(_) => tell_calibration(&profile, grid),
         None => {

@@ -4,7 +4,7 @@ use crate::cli::output::{OutputFormat, count, json_pretty, number, percent, stdo
 use crate::cli::{Outcome, Ran, Stop, profiles};
 use crate::measure::Summary;
 use crate::policy::record::SCHEMA_VERSION;
-use crate::reference::{FeatureProfile, Profile, ReferenceId};
+use crate::reference::{EarlySight, FeatureProfile, Profile, ReferenceId};
 use crate::sketch::Basis;
 use crate::words::{Kind, Name, Role};
 use clap::Args;
@@ -47,6 +47,8 @@ struct ShownFeature<'a> {
     summary: Summary,
     /// The most frequent categories with their shares.
     top: Vec<(&'a Name, f64)>,
+    /// Whether early sight suits it; null: not tried.
+    early: Option<&'a EarlySight>,
 }
 
 impl<'a> ShownFeature<'a> {
@@ -62,6 +64,7 @@ impl<'a> ShownFeature<'a> {
             cells: feature.basis.cells(),
             summary: Summary::of(&feature.sketch),
             top: top(feature),
+            early: feature.early.as_ref(),
         }
     }
 
@@ -113,7 +116,14 @@ fn print(out: &mut impl Write, profile: &Profile, shown: &Shown) -> Result<(), S
             feature.values(),
         ]);
     }
-    write_table(out, &table)
+    write_table(out, &table)?;
+    for feature in &shown.features {
+        if let Some(EarlySight { enabled: false, reason }) = feature.early {
+            let reason = reason.as_deref().unwrap_or_default();
+            writeln!(out, "no early sight of {}: {reason}", feature.feature)?;
+        }
+    }
+    Ok(())
 }
 
 /// The most frequent categories; ties in the order of the cells.

@@ -67,7 +67,7 @@ stale_after = "24h"
 version_retire_after = "24h"
 min_traffic_share = 0.05
 [policy.early]
-enabled = false
+enabled = "auto"
 [policy.events]
 max_feature_events = 5
 max_events_per_hour = 20

@@ -96,7 +96,7 @@ season = "week"
 preset = "kserve"
 unknown_features = "monitor"
 [policy.early]
-enabled = "auto"
+enabled = "sometimes"
 [policy.retrain]
 on = ["performance"]
 max_attempts = 3
@@ -125,9 +125,8 @@ sensitive = true
     `input.unknown_features` can't be "monitor": this is not built yet
       --> driftline.toml:7:20
       help: what is built: report, ignore
-    `policy.early.enabled` is not built yet: early sight
-      --> driftline.toml:9:1
-      help: leave it out: it is as if it were false
+    `policy.early.enabled` must be "auto", not "sometimes"
+      --> driftline.toml:9:11
     `policy.retrain.on` (item 1) can't be "performance": this is not built yet
       --> driftline.toml:11:7
       help: what is built: share, feature, prediction
@@ -154,7 +153,7 @@ sensitive = true
 
 #[test]
 fn a_setting_that_is_not_built_may_say_so() {
-    let text = "window.grow_to = \"\"\npolicy.early.enabled = false\nprivacy.categories = \"plain\"\n";
+    let text = "window.grow_to = \"\"\nprivacy.categories = \"plain\"\n";
     assert_eq!(good(text), Config::default());
 }
 

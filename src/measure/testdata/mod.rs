@@ -156,5 +156,6 @@ fn profile<'a>(
         singletons,
         doubletons: 0,
         calibration: vec![],
+        early: None,
     }
 }

@@ -48,6 +48,30 @@ impl Category {
     }
 }
 
+/// What decided an event: a question asked of a window, or the sequential test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// [`Question::Shape`].
+    Shape,
+    /// [`Question::Missing`].
+    Missing,
+    /// [`Question::Unseen`].
+    Unseen,
+    /// Early sight.
+    Sequential,
+}
+
+impl From<Question> for DecidedBy {
+    fn from(question: Question) -> Self {
+        match question {
+            Question::Shape => DecidedBy::Shape,
+            Question::Missing => DecidedBy::Missing,
+            Question::Unseen => DecidedBy::Unseen,
+        }
+    }
+}
+
 /// What happened to an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,6 +104,8 @@ impl Transition {
 pub enum ResolveReason {
     /// Enough windows were ok.
     Recovered,
+    /// Early sight opened it, and the windows that closed since do not show it.
+    NotConfirmed,
     /// No window could be judged for long.
     Stale,
     /// The whole model went quiet.
@@ -195,7 +221,7 @@ pub struct DriftEvent {
     pub reason: Option<ResolveReason>,
     /// Whether the sequential test decided it.
     pub early: bool,
-    /// The window's end.
+    /// The window's end; of an early event, the look's.
     pub decided_at: Time,
     /// The trigger whose life it tells; null in all others.
     pub trigger: Option<TriggerInfo>,
@@ -221,9 +247,9 @@ pub struct DriftEvent {
     pub previous_severity: Severity,
     /// The incident.
     pub incident: IncidentInfo,
-    /// The window; null in events of a trigger's life.
+    /// The window; null in early events and in those of a trigger's life.
     pub window: Option<WindowInfo>,
-    /// Rows with a valid value; null for the whole model.
+    /// Rows with a valid value; null for the whole model and in early events.
     pub rows: Option<u64>,
     /// Rows where the feature was missing.
     pub missing: Option<u64>,
@@ -235,8 +261,8 @@ pub struct DriftEvent {
     pub reference: Option<ReferenceInfo>,
     /// Rows of the reference with a valid value.
     pub reference_rows: Option<u64>,
-    /// The questions that decided.
-    pub decided_by: Vec<Question>,
+    /// What decided.
+    pub decided_by: Vec<DecidedBy>,
     /// The part of the window that shows the change most; null: the whole.
     pub suffix: Option<Suffix>,
     /// The tests.

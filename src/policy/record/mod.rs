@@ -8,8 +8,8 @@ mod report;
 mod trigger;
 
 pub use event::{
-    Category, DriftEvent, FeatureBrief, IncidentInfo, ModelStateInfo, ReferenceInfo, ResolveReason, Scope,
-    Suppressed, Transition, TriggerInfo,
+    Category, DecidedBy, DriftEvent, FeatureBrief, IncidentInfo, ModelStateInfo, ReferenceInfo,
+    ResolveReason, Scope, Suppressed, Transition, TriggerInfo,
 };
 pub use report::{
     Chunk, FeatureReport, FeatureWarning, Suffix, Summaries, TestReport, Tests, WindowInfo, WindowReport,

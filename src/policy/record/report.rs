@@ -1,5 +1,6 @@
 //! Window reports, and the form of a feature that they share with `check`.
 
+use crate::measure::sequential::Support;
 use crate::measure::{BinShare, CategoryCount, Measures, Summary};
 use crate::reference::ReferenceId;
 use crate::window::Flow;
@@ -152,6 +153,9 @@ pub struct FeatureReport {
     /// What to mind when reading the measures.
     #[serde(default)]
     pub warnings: Vec<FeatureWarning>,
+    /// From what change on early sight would tell; null: it is not on.
+    #[serde(default)]
+    pub early: Option<Support>,
 }
 
 /// What to mind when reading a feature's measures.

@@ -5,8 +5,8 @@
 
 use crate::error::{Error, Result};
 use crate::reference::{Profile, ReferenceId};
-use crate::sketch::{FeatureSketch, SketchRecord, UnseenCount};
-use crate::window::{Flow, OffsetRange, PaneData};
+use crate::sketch::{FeatureSketch, LookCounts, SketchRecord, UnseenCount};
+use crate::window::{Flow, LookTally, OffsetRange, PaneData};
 use crate::words::{Grid, Name, Pane, Time};
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,8 @@ impl PaneContent {
             first_offset: range.first,
             next_offset: range.next,
         });
-        let with_rows = features.iter().zip(&data.features).filter(|(_, sketch)| sketch.tally.rows() > 0);
+        let with_rows = features.iter().zip(&data.features).enumerate();
+        let with_rows = with_rows.filter(|(_, (_, sketch))| sketch.tally.rows() > 0);
         PaneContent {
             flow: data.flow,
             offsets: offsets.collect(),
@@ -72,9 +73,9 @@ impl PaneContent {
                 .map(|(name, count)| UnseenCount { name: name.clone(), count })
                 .collect(),
             features: with_rows
-                .map(|(feature, sketch)| FeatureSketchRecord {
+                .map(|(at, (feature, sketch))| FeatureSketchRecord {
                     feature: feature.name.clone(),
-                    sketch: SketchRecord::from(sketch),
+                    sketch: SketchRecord { looks: looks_of(data, at), ..SketchRecord::from(sketch) },
                 })
                 .collect(),
         }
@@ -91,7 +92,7 @@ impl PaneContent {
         if let Some(profile) = profile {
             data.features = vec![FeatureSketch::default(); profile.features().len()];
             for record in &self.features {
-                place(record, profile, &mut data.features)?;
+                place(record, profile, &mut data)?;
             }
         } else if let Some(record) = self.features.first() {
             return Err(Error::input(format!("feature `{}` without a reference", record.feature)));
@@ -107,9 +108,22 @@ impl PaneContent {
     }
 }
 
-/// Puts a feature's sketch in its place. Its cells are checked first, so that no record can claim
+/// The counts by look of the feature at `position`.
+fn looks_of(data: &PaneData, position: usize) -> Vec<LookCounts> {
+    let of = |(look, counts): (&i64, &LookTally)| {
+        let counted = || counts.get(position).into_iter().flatten().enumerate().filter(|(_, n)| **n > 0);
+        LookCounts {
+            look: *look,
+            cells: counted().map(|(cell, _)| cell as u32).collect(),
+            counts: counted().map(|(_, count)| *count).collect(),
+        }
+    };
+    data.looks.iter().map(of).filter(|look| !look.cells.is_empty()).collect()
+}
+
+/// Puts a feature's sketch and looks in their place. Its cells are checked first, so that no record can claim
 /// more of them than the reference has.
-fn place(record: &FeatureSketchRecord, profile: &Profile, sketches: &mut [FeatureSketch]) -> Result<()> {
+fn place(record: &FeatureSketchRecord, profile: &Profile, data: &mut PaneData) -> Result<()> {
     let refused = |why: String| Error::input(format!("feature `{}`: {why}", record.feature)).at(profile.id());
     let position = profile.position(&record.feature);
     let position = position.ok_or_else(|| refused("the reference does not have it".into()))?;
@@ -117,10 +131,23 @@ fn place(record: &FeatureSketchRecord, profile: &Profile, sketches: &mut [Featur
     if record.sketch.cells_total as usize != cells {
         return Err(refused(format!("{} cells, but {cells} in the reference", record.sketch.cells_total)));
     }
-    if !sketches[position].tally.cells.is_empty() {
+    if !data.features[position].tally.cells.is_empty() {
         return Err(refused("there twice".into()));
     }
-    sketches[position] = FeatureSketch::try_from(&record.sketch).map_err(refused)?;
+    data.features[position] = FeatureSketch::try_from(&record.sketch).map_err(refused)?;
+    for LookCounts { look, cells: counted, counts } in &record.sketch.looks {
+        // Coarse cells are unions of the feature's own, and two beside them.
+        let is_sound = counted.len() == counts.len() && counted.iter().all(|at| (*at as usize) < cells + 2);
+        if !is_sound {
+            return Err(refused(format!("look {look} counts cells that the feature does not have")));
+        }
+        let of_look = data.looks.entry(*look).or_insert_with(|| vec![Vec::new(); profile.features().len()]);
+        let dense = &mut of_look[position];
+        for (cell, count) in counted.iter().zip(counts) {
+            dense.resize(dense.len().max(*cell as usize + 1), 0);
+            dense[*cell as usize] += count;
+        }
+    }
     Ok(())
 }
 

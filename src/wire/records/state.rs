@@ -3,7 +3,7 @@
 use super::chunks::{Chunked, cut};
 use super::content::{FeatureSketchRecord, PaneContent, pane_at, the_profile};
 use super::{SCHEMA_VERSION, check_version, no_branch};
-use crate::engine::{Layout, ModelRecord, PaneState, PartitionRecord};
+use crate::engine::{Layout, ModelRecord, PaneState, PartitionRecord, SequentialRecord};
 use crate::error::Result;
 use crate::policy::BookRecord;
 use crate::policy::record::ReferenceInfo;
@@ -109,7 +109,7 @@ impl Chunked for Sized {
     }
 
     fn size(&self) -> Result<usize> {
-        type OfPane<'a> = Branches<&'a PaneRecord, (), (), (), ()>;
+        type OfPane<'a> = Branches<&'a PaneRecord, (), (), (), (), ()>;
         let message: OfPane<'_> = Branches { pane: Some(&self.record), ..Branches::of("pane") };
         Ok(encode_as(SchemaName::Pane, &message, self.encoding)?.len())
     }
@@ -131,6 +131,8 @@ pub enum StateMessage {
     Pane(PaneRecord),
     /// `incident`: the incidents of a model key.
     Incident(BookRecord),
+    /// `sequential`: the sequential test of a feature.
+    Sequential(SequentialRecord),
     /// `model`: a model.
     Model(ModelRecord),
     /// `watermark`: the input partitions.
@@ -151,25 +153,27 @@ impl Record for StateMessage {
 
 /// The message as it is written and read, with what its branches hold by value or by reference.
 #[derive(Serialize, Deserialize)]
-struct Branches<P, I, M, W, L> {
+struct Branches<P, I, S, M, W, L> {
     schema_version: u32,
     r#type: String,
     pane: Option<P>,
     incident: Option<I>,
+    sequential: Option<S>,
     model: Option<M>,
     watermark: Option<W>,
     layout: Option<L>,
 }
 
-type Parts = Branches<PaneRecord, BookRecord, ModelRecord, PartitionRecord, Layout>;
+type Parts = Branches<PaneRecord, BookRecord, SequentialRecord, ModelRecord, PartitionRecord, Layout>;
 
-impl<P, I, M, W, L> Branches<P, I, M, W, L> {
+impl<P, I, S, M, W, L> Branches<P, I, S, M, W, L> {
     fn of(kind: &str) -> Self {
         Branches {
             schema_version: SCHEMA_VERSION,
             r#type: kind.to_owned(),
             pane: None,
             incident: None,
+            sequential: None,
             model: None,
             watermark: None,
             layout: None,
@@ -182,6 +186,9 @@ impl From<StateMessage> for Parts {
         match message {
             StateMessage::Pane(pane) => Branches { pane: Some(pane), ..Branches::of("pane") },
             StateMessage::Incident(book) => Branches { incident: Some(book), ..Branches::of("incident") },
+            StateMessage::Sequential(test) => {
+                Branches { sequential: Some(test), ..Branches::of("sequential") }
+            }
             StateMessage::Model(model) => Branches { model: Some(model), ..Branches::of("model") },
             StateMessage::Watermark(known) => {
                 Branches { watermark: Some(known), ..Branches::of("watermark") }
@@ -199,6 +206,7 @@ impl TryFrom<Parts> for StateMessage {
         let message = match &*parts.r#type {
             "pane" => parts.pane.map(StateMessage::Pane),
             "incident" => parts.incident.map(StateMessage::Incident),
+            "sequential" => parts.sequential.map(StateMessage::Sequential),
             "model" => parts.model.map(StateMessage::Model),
             "watermark" => parts.watermark.map(StateMessage::Watermark),
             "layout" => parts.layout.map(StateMessage::Layout),

@@ -55,7 +55,9 @@ fn each_sample(visitor: &mut impl EachSample) {
         visitor.sample::<DeltaMessage>(name, &testdata(name, "json"));
     }
     let kinds = ["incident", "incident-nulls", "incident-empty", "model", "model-nulls", "model-empty"];
-    for kind in kinds.into_iter().chain(["watermark", "watermark-empty", "layout"]) {
+    for kind in
+        kinds.into_iter().chain(["sequential", "sequential-nulls", "watermark", "watermark-empty", "layout"])
+    {
         let name = format!("pane-{kind}");
         visitor.sample::<StateMessage>(&name, &testdata(&name, "json"));
     }
