@@ -177,6 +177,7 @@ fn profile(kind: Kind, basis: Basis, counts: Vec<u64>) -> FeatureProfile {
         singletons: 0,
         doubletons: 0,
         calibration: vec![],
+        season: None,
         early: None,
     }
 }

@@ -2,12 +2,13 @@
 
 use super::columns::ColumnArgs;
 use super::output::Meter;
+use crate::config::WindowConfig;
 use crate::error::{Error, Result};
 use crate::files::{self, Format, Row};
 use crate::measure::sequential::tried;
 use crate::policy::ModelSettings;
 use crate::reference::{BuildOptions, Profile, ProfileBuilder, ProfileRecord};
-use crate::words::Grid;
+use crate::words::{Grid, SeasonClock};
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -21,16 +22,17 @@ const LOOK_INTO_BYTES: u64 = 4096;
 const MARK: &str = "\"type\":\"reference_profile\"";
 
 /// The profile at `path`: read where the file holds one, else built of the file's rows, and calibrated
-/// for windows of `grid` where they have times. `--columns` and `--ignore` narrow both.
+/// for windows as `window` cuts them where they have times. `--columns` and `--ignore` narrow both.
 pub(super) fn load(
     path: &Path,
     rows: Option<Range<u64>>,
     columns: &ColumnArgs,
     model: Option<&ModelSettings>,
-    grid: Option<Grid>,
+    window: Option<&WindowConfig>,
 ) -> Result<Profile> {
     if !is_profile(path, columns.input_format)? {
-        return build(path, rows, columns, model, Times { grid, are_needed: false });
+        let (grid, season) = (window.map(|window| window.grid), window.and_then(|w| w.season.clone()));
+        return build(path, rows, columns, model, Times { grid, season, are_needed: false });
     }
     if rows.is_some() {
         return Err(Error::usage("a profile has no rows to take a part of").at(path.display()));
@@ -55,6 +57,8 @@ pub(super) fn load(
 pub(super) struct Times {
     /// How windows will be cut, to calibrate for.
     pub grid: Option<Grid>,
+    /// The season to count them by.
+    pub season: Option<SeasonClock>,
     /// Whether rows must have the time column, where one is named: a name that is wrong would leave the
     /// time among the features.
     pub are_needed: bool,
@@ -69,7 +73,7 @@ pub(super) fn build(
     times: Times,
 ) -> Result<Profile> {
     let mut table = files::open(path, columns.input_format)?.take(rows.unwrap_or(0..u64::MAX));
-    let options = BuildOptions { grid: times.grid, ..columns.options(&table, model) };
+    let options = BuildOptions { grid: times.grid, season: times.season, ..columns.options(&table, model) };
     let mut builder = ProfileBuilder::new(options);
     let meter = Meter::new([table.progress()], "reading");
     let mut row = Row::new();

@@ -229,7 +229,7 @@ fn read_config(user: &Node, written: &[Node], mistakes: &Mistakes) -> Option<Con
     let kafka = kafka::read_kafka(root.section("kafka"));
     let schema_registry = kafka::read_registry(root.section("schema_registry"));
     let window = service::read_window(root.section("window"));
-    let input = input::read(root.section("input"), window.map(|window| window.grid.slide_ms()));
+    let input = input::read(root.section("input"), window.as_ref().map(|window| window.grid.slide_ms()));
     let output = service::read_output(root.section("output"));
     let topics = service::read_topics(root.section("topics"));
     let commit = service::read_commit(root.section("commit"));

@@ -3,7 +3,7 @@
 use super::input::{FORMATS, Format};
 use super::section::Section;
 use super::values::{self, choice, count, refuse_with, size, small_count, some_duration};
-use crate::words::Grid;
+use crate::words::{Grid, Season, SeasonClock};
 use serde::Serialize;
 use std::net::SocketAddr;
 
@@ -36,7 +36,7 @@ pub struct TopicsConfig {
 }
 
 /// `[window]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WindowConfig {
     /// Size, slide and look.
     pub grid: Grid,
@@ -44,6 +44,8 @@ pub struct WindowConfig {
     pub allowed_lateness_ms: i64,
     /// A partition silent for this long no longer holds the watermark back.
     pub idle_timeout_ms: i64,
+    /// The season that references are built with.
+    pub season: Option<SeasonClock>,
 }
 
 /// `[commit]`.
@@ -148,12 +150,25 @@ pub(super) fn read_window(mut section: Section) -> Option<WindowConfig> {
         },
         _ => None,
     };
+    let season = read_season(&mut section);
     section.close();
     Some(WindowConfig {
         grid: grid?,
         allowed_lateness_ms: allowed_lateness_ms?,
         idle_timeout_ms: idle_timeout_ms?,
+        season: season?,
     })
+}
+
+fn read_season(section: &mut Section) -> Option<Option<SeasonClock>> {
+    let options = &[("none", None), ("day", Some(Season::Day)), ("week", Some(Season::Week))];
+    let season = section.read("season", choice(options, &[]));
+    let time_zone = section.read("time_zone", |node| {
+        let name = values::text(node)?;
+        SeasonClock::new(Season::Day, &name).map(|_| name).or_else(values::refuse)
+    });
+    let (season, time_zone) = (season?, time_zone?);
+    Some(season.and_then(|season| SeasonClock::new(season, &time_zone).ok()))
 }
 
 pub(super) fn read_commit(mut section: Section) -> Option<CommitConfig> {

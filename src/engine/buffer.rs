@@ -3,8 +3,7 @@
 use super::delta::Delta;
 use super::sketcher::SketcherSettings;
 use crate::event::{Event, Value};
-use crate::measure::sequential::CoarseCells;
-use crate::reference::{FeatureProfile, Profile};
+use crate::reference::{CoarseCells, FeatureProfile, Profile};
 use crate::sketch::{Accumulator, FeatureSketch, category_name};
 use crate::window::PaneData;
 use crate::words::{ModelKey, Name, Pane};

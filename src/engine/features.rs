@@ -1,9 +1,8 @@
 //! The features of a window: measured, and judged once the level is known.
 
 use super::model::SegmentState;
-use crate::measure::{
-    Comparison, Dependence, MEASURES, Summary, compare, new_categories, p_certain, tail_rules, top_bins,
-};
+use super::season::{Against, Seasonal, Slots};
+use crate::measure::{Comparison, MEASURES, Summary, new_categories, tail_rules, top_bins};
 use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries};
 use crate::policy::{Answered, JudgedFeature, Judgement, ModelSettings, Part, judge, strongest};
 use crate::reference::{FeatureProfile, Profile};
@@ -17,10 +16,13 @@ pub(super) struct Measured {
     pub name: Name,
     sketch: FeatureSketch,
     pub comparison: Comparison,
+    /// What it was compared with, where the reference has a season.
+    seasonal: Option<Seasonal>,
     /// The last panes of the window, as far as they can be judged.
     parts: Vec<Part>,
     /// Fewer rows are not judged.
     pub min_rows: u64,
+    filled: u32,
 }
 
 /// Measures all features of the window of `state`, whose rows were counted by `profile`. Parts with
@@ -30,10 +32,12 @@ pub(super) fn measure_window(
     profile: &Profile,
     grid: Grid,
     min_rows: u64,
+    slots: &Slots,
 ) -> Vec<Measured> {
     let sketches = state.window.features();
     let end = state.window.last().unwrap_or(Pane(0));
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
+        let against = Against::new(profile, slots, grid, state.filled(grid));
         let part = |sum: &RunningSum| {
             let tally = sum.tallies().get(at)?;
             let suffix = Suffix {
@@ -41,23 +45,20 @@ pub(super) fn measure_window(
                 start: grid.start(Pane(end.0 + 1 - i64::from(sum.panes()))),
                 rows: tally.rows(),
             };
-            let dependence = dependence(profile, sum.panes(), grid);
-            Some(Part { suffix, p_certain: enough(tally, min_rows, p_certain(profile, tally, dependence)) })
+            Some(Part { suffix, p_certain: enough(tally, min_rows, against.p_certain(tally, sum.panes())) })
         };
+        let (comparison, seasonal) = against.compare(&sketch, grid.panes());
         Measured {
             name: profile.name.clone(),
-            comparison: compare(profile, &sketch, dependence(profile, grid.panes(), grid)),
+            comparison,
+            seasonal,
             parts: state.window.parts().iter().filter_map(part).collect(),
             sketch,
             min_rows,
+            filled: state.filled(grid),
         }
     };
     profile.features().iter().zip(sketches).enumerate().map(measure).collect()
-}
-
-/// How the rows of the last `panes` panes hang together, as far as the reference was calibrated for it.
-fn dependence(profile: &FeatureProfile, panes: u32, grid: Grid) -> Dependence {
-    Dependence::of(profile.calibrated(i64::from(panes) * grid.slide_ms()))
 }
 
 /// The answers for which `tally` has at least `min_rows` rows.
@@ -77,30 +78,49 @@ impl Measured {
         context: &FeatureContext<'_>,
         all_rows: u64,
         grid: Grid,
+        slots: &Slots,
         sketch_of: impl Fn(u32) -> FeatureSketch,
     ) -> JudgedFeature {
         let mut answers = strongest(&self.comparison, all_rows, self.min_rows, &self.parts);
-        let mut shown: Vec<(Suffix, FeatureSketch, Comparison)> = Vec::new();
+        let against = Against::new(profile, slots, grid, self.filled);
+        let mut shown: Vec<(Suffix, FeatureSketch, Comparison, Option<Seasonal>)> = Vec::new();
         for answer in answers.iter_mut().filter(|answer| answer.tested.p_certain <= context.level) {
             let Some(suffix) = answer.suffix else { continue };
             if !shown.iter().any(|(known, ..)| *known == suffix) {
                 let sketch = sketch_of(suffix.panes);
-                let comparison = compare(profile, &sketch, dependence(profile, suffix.panes, grid));
-                shown.push((suffix, sketch, comparison));
+                let (comparison, seasonal) = against.compare(&sketch, suffix.panes);
+                shown.push((suffix, sketch, comparison, seasonal));
             }
             let of_part = shown.iter().find(|(known, ..)| *known == suffix);
-            if let Some(tested) = of_part.and_then(|(.., found)| found.answer(answer.question).tested()) {
+            if let Some(tested) = of_part.and_then(|(.., found, _)| found.answer(answer.question).tested()) {
                 answer.tested.sizes = tested.sizes;
             }
         }
-        let mut judged = context.judge(profile, &self.sketch, &self.comparison, answers);
-        let calibration = profile.calibrated(grid.size_ms());
-        judged.report.dependence = calibration.and_then(|calibration| calibration.shape);
-        let report = |(suffix, sketch, comparison): (Suffix, FeatureSketch, Comparison)| {
-            (suffix, context.report(profile, &sketch, &comparison, &judged.judgement))
+        let sides = Sides { profile, sketch: &self.sketch, seasonal: self.seasonal.as_ref() };
+        let mut judged = context.judge(sides, &self.comparison, answers);
+        judged.report.dependence = against.calibration(grid.panes()).and_then(|found| found.shape);
+        let report = |(suffix, sketch, comparison, seasonal): &(Suffix, _, _, Option<Seasonal>)| {
+            let sides = Sides { profile, sketch, seasonal: seasonal.as_ref() };
+            (*suffix, context.report(sides, comparison, &judged.judgement))
         };
-        judged.parts = shown.into_iter().map(report).collect();
+        judged.parts = shown.iter().map(report).collect();
         judged
+    }
+}
+
+/// A feature of the reference and of a window.
+#[derive(Clone, Copy)]
+pub struct Sides<'a> {
+    profile: &'a FeatureProfile,
+    sketch: &'a FeatureSketch,
+    /// What they were compared as, where the reference has a season.
+    seasonal: Option<&'a Seasonal>,
+}
+
+impl<'a> Sides<'a> {
+    /// The two sides, compared as they are.
+    pub fn new(profile: &'a FeatureProfile, sketch: &'a FeatureSketch) -> Self {
+        Sides { profile, sketch, seasonal: None }
     }
 }
 
@@ -114,26 +134,21 @@ pub struct FeatureContext<'a> {
 
 impl FeatureContext<'_> {
     /// Judges one feature by its answers and writes its report.
-    pub fn judge(
-        &self,
-        profile: &FeatureProfile,
-        sketch: &FeatureSketch,
-        comparison: &Comparison,
-        answers: Vec<Answered>,
-    ) -> JudgedFeature {
-        let thresholds = &self.settings.feature(&profile.name).thresholds;
+    pub fn judge(&self, sides: Sides<'_>, comparison: &Comparison, answers: Vec<Answered>) -> JudgedFeature {
+        let thresholds = &self.settings.feature(&sides.profile.name).thresholds;
         let judgement = judge(&answers, self.level, thresholds, self.settings.policy.clear.factor);
-        let report = self.report(profile, sketch, comparison, &judgement);
+        let report = self.report(sides, comparison, &judgement);
         JudgedFeature { report, judgement, answers, parts: Vec::new() }
     }
 
     fn report(
         &self,
-        profile: &FeatureProfile,
-        sketch: &FeatureSketch,
+        Sides { profile, sketch, seasonal }: Sides<'_>,
         comparison: &Comparison,
         judgement: &Judgement,
     ) -> FeatureReport {
+        let (against, counted) =
+            seasonal.map_or((profile, sketch), |seasonal| (&seasonal.profile, &seasonal.sketch));
         let feature = self.settings.feature(&profile.name);
         let mut measures = comparison.measures;
         for info in &MEASURES {
@@ -148,8 +163,8 @@ impl FeatureContext<'_> {
             feature: profile.name.clone(),
             role: feature.role.unwrap_or(profile.role),
             kind: profile.kind,
-            reference_rows: reference.tally.valid(),
-            reference_missing: reference.tally.missing,
+            reference_rows: against.valid(),
+            reference_missing: against.sketch.tally.missing,
             rows: sketch.tally.valid(),
             missing: sketch.tally.missing,
             invalid: sketch.tally.invalid,
@@ -161,9 +176,10 @@ impl FeatureContext<'_> {
             tests: judgement.tests,
             measures,
             summary: Summaries { reference: Summary::of(reference), current: Summary::of(sketch) },
-            top_bins: top_bins(profile, sketch),
+            top_bins: top_bins(against, counted),
             new_categories: new_categories(sketch),
             warnings,
+            season: seasonal.map(|seasonal| seasonal.level),
             early: None,
         }
     }

@@ -5,6 +5,7 @@ use super::Output;
 use super::evaluator::EvaluatorSettings;
 use super::features::{FeatureContext, Measured, measure_window};
 use super::model::{Held, ModelState, SegmentState, VersionState};
+use super::season::Slots;
 use crate::policy::record::{
     Category, Chunk, DriftEvent, FeatureReport, ModelStateInfo, ReferenceInfo, ResolveReason, SCHEMA_VERSION,
     WindowInfo, WindowReport, WindowState,
@@ -22,6 +23,7 @@ struct Candidate {
     segment: Vec<Name>,
     info: WindowInfo,
     features: Vec<Measured>,
+    slots: Slots,
 }
 
 /// The model as a whole: the share of the weight of judgeable features of role `feature` that is at
@@ -95,13 +97,16 @@ fn candidates(
     let busy = segments.filter(|(_, _, state)| !state.is_blank());
     busy.map(|(version, segment, state)| {
         let info = window_info(settings, of_model, state, pane);
+        let grid = settings.grid;
+        let held = state.held.as_ref();
+        let slots = held.map(|held| Slots::of(state, &held.profile, grid)).unwrap_or_default();
         let measure =
-            |held: &Held| measure_window(state, &held.profile, settings.grid, of_model.policy.min_rows);
-        let mut features = state.held.as_ref().map(measure).unwrap_or_default();
+            |held: &Held| measure_window(state, &held.profile, grid, of_model.policy.min_rows, &slots);
+        let mut features = held.map(measure).unwrap_or_default();
         for measured in &mut features {
             measured.min_rows = min_rows(of_model, segment, &info, &measured.name);
         }
-        Candidate { version: version.clone(), segment: segment.clone(), info, features }
+        Candidate { version: version.clone(), segment: segment.clone(), info, features, slots }
     })
     .collect()
 }
@@ -217,7 +222,7 @@ impl Judging<'_> {
         let features = held.profile.features().iter().zip(&candidate.features).enumerate();
         let judge = |(at, (profile, measured)): (usize, (&FeatureProfile, &Measured))| {
             let sketch_of = |panes| state.window.suffix_of(at, panes);
-            let mut judged = measured.judge(profile, &context, all_rows, grid, sketch_of);
+            let mut judged = measured.judge(profile, &context, all_rows, grid, &candidate.slots, sketch_of);
             judged.report.early = state.tests.support(at);
             judged
         };

@@ -16,13 +16,14 @@ mod judging;
 mod merging;
 mod model;
 mod pipeline;
+mod season;
 mod sketcher;
 mod state;
 
 pub use changes::Restore;
 pub use delta::{Delta, Progress};
 pub use evaluator::{Evaluator, EvaluatorSettings};
-pub use features::FeatureContext;
+pub use features::{FeatureContext, Sides};
 pub use judging::{model_state, worst};
 pub use pipeline::Pipeline;
 pub use sketcher::{Drained, Position, Sketcher, SketcherSettings, SourceState, Taken, UnknownModels};

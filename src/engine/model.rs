@@ -93,6 +93,12 @@ impl SegmentState {
         self.window.is_empty() && self.book.is_empty() && self.reset.is_none()
     }
 
+    /// How many panes of the window are of its epoch.
+    pub fn filled(&self, grid: Grid) -> u32 {
+        let since = self.window.last().zip(self.epoch).map(|(last, epoch)| last.0 - epoch.0 + 1);
+        since.map_or(grid.panes(), |panes| panes.clamp(1, i64::from(grid.panes())) as u32)
+    }
+
     pub fn reference_id(&self) -> Option<&str> {
         self.held.as_ref().map(|held| held.info.id.as_str())
     }

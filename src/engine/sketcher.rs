@@ -7,9 +7,8 @@
 use super::buffer::Buffer;
 use super::delta::{Delta, Progress};
 use crate::event::{BadReason, BadRecord, Event};
-use crate::measure::sequential::CoarseCells;
 use crate::policy::{Early, ModelSettings};
-use crate::reference::{FeatureProfile, ReferenceId, References};
+use crate::reference::{CoarseCells, FeatureProfile, ReferenceId, References};
 use crate::window::{OffsetRange, PartitionProgress, Source};
 use crate::words::{Grid, ModelKey, Name, Pane, Time, fits_pattern};
 use serde::{Deserialize, Serialize};

@@ -4,13 +4,14 @@
 //! rows, 8 bytes a number and 4 a category. Where rows have times, the profile also says how much
 //! its chunks differ from each other ([`Calibration`]).
 
-use super::calibration::{Calibration, calibrate};
+use super::calibration::{Calibration, Pieces, calibrate};
 use super::column::Column;
+use super::season::{SeasonCounts, SeasonGroups, SlotCounts};
 use super::{EarlySight, FeatureProfile, Profile};
 use crate::error::{Error, Result};
 use crate::event::Value;
 use crate::sketch::Tally;
-use crate::words::{Grid, Kind, Name, Role, Time};
+use crate::words::{Grid, Kind, Name, Role, SeasonClock, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Windows are judged by chunks of their own length; four times it tells what hangs together longer.
@@ -32,6 +33,8 @@ pub struct BuildOptions {
     pub ignore: BTreeSet<Name>,
     /// How windows will be cut, to calibrate for; `None`: rows have no times.
     pub grid: Option<Grid>,
+    /// The season by which rows with times are counted too.
+    pub season: Option<SeasonClock>,
 }
 
 /// Gathers rows and makes a [`Profile`] of them.
@@ -40,14 +43,22 @@ pub struct ProfileBuilder {
     options: BuildOptions,
     rows: u64,
     columns: BTreeMap<Name, Column>,
-    /// Rows by pane, where they have times.
-    panes: BTreeMap<i64, u64>,
+    /// Rows by pane and slot of the season, where they have times.
+    panes: BTreeMap<(i64, u16), u64>,
+    /// The hours of each slot that have rows.
+    hours: BTreeMap<u16, BTreeSet<i64>>,
 }
 
 impl ProfileBuilder {
     /// An empty builder.
     pub fn new(options: BuildOptions) -> Self {
-        ProfileBuilder { options, rows: 0, columns: BTreeMap::new(), panes: BTreeMap::new() }
+        ProfileBuilder {
+            options,
+            rows: 0,
+            columns: BTreeMap::new(),
+            panes: BTreeMap::new(),
+            hours: BTreeMap::new(),
+        }
     }
 
     /// Takes one row. A column that a row leaves out is missing in it.
@@ -64,7 +75,7 @@ impl ProfileBuilder {
         time: Option<Time>,
         fields: impl IntoIterator<Item = (&'a N, &'a Value<'v>)>,
     ) {
-        let pane = self.options.grid.zip(time).map(|(grid, time)| grid.pane_of(time).0);
+        let pane = self.options.grid.zip(time).map(|(grid, time)| (grid.pane_of(time).0, self.slot_of(time)));
         for (name, value) in fields {
             let name = name.as_ref();
             let wanted = self.options.columns.as_ref().is_none_or(|columns| columns.contains(name));
@@ -76,13 +87,21 @@ impl ProfileBuilder {
                 self.columns.insert(name.into(), Column::new(kind));
             }
             if let Some(column) = self.columns.get_mut(name) {
-                column.push(pane, (self.rows / BLOCK_ROWS) as i64, value);
+                column.push(pane, self.rows / BLOCK_ROWS, value);
             }
         }
         if let Some(pane) = pane {
             *self.panes.entry(pane).or_default() += 1;
         }
         self.rows += 1;
+    }
+
+    /// The slot of a row's time; 0 where there is no season.
+    fn slot_of(&mut self, time: Time) -> u16 {
+        let Some(clock) = &self.options.season else { return 0 };
+        let hour = clock.hour_of(time);
+        self.hours.entry(hour.slot).or_default().insert(hour.number);
+        hour.slot
     }
 
     /// Rows taken so far.
@@ -121,13 +140,14 @@ impl ProfileBuilder {
         if self.columns.is_empty() {
             return Err(Error::input("the reference has no columns to monitor"));
         }
-        let BuildOptions { roles, grid, .. } = self.options;
+        let BuildOptions { roles, grid, season, .. } = self.options;
         let features = self.columns.into_iter().map(|(name, column)| {
             let role = roles.get(&name).copied().unwrap_or(Role::Feature);
             let (mut profile, values) = column.finish(name, role, self.rows)?;
             if let Some(grid) = grid.filter(|_| !self.panes.is_empty()) {
-                profile.calibration =
-                    calibration(&profile, &values.by_pane(&profile.basis, &self.panes), grid);
+                let pieces = values.by_pane(&profile.basis, &self.panes);
+                profile.season = season.as_ref().map(|clock| counted(&profile, clock, &pieces, &self.hours));
+                profile.calibration = calibration(&profile, &pieces, grid);
             }
             profile.early = tried(&profile, &mut values.by_block(&profile.basis, self.rows));
             Ok(profile)
@@ -137,13 +157,29 @@ impl ProfileBuilder {
 }
 
 /// The calibrations for all suffixes of a window, the window, and four windows.
-fn calibration(
-    profile: &FeatureProfile,
-    panes: &BTreeMap<i64, super::calibration::PaneCounts>,
-    grid: Grid,
-) -> Vec<Calibration> {
+fn calibration(profile: &FeatureProfile, pieces: &Pieces, grid: Grid) -> Vec<Calibration> {
+    let pools = profile.season.as_ref().map_or_else(|| vec![vec![0]], SeasonCounts::pools);
     let lengths = grid.suffixes().chain([grid.panes(), LONGEST_CHUNK * grid.panes()]);
-    lengths.map(|length| calibrate(panes, length, grid.slide_ms(), profile.kind.is_numeric())).collect()
+    let is_ordered = profile.kind.is_numeric();
+    lengths.map(|length| calibrate(pieces, &pools, length, grid.slide_ms(), is_ordered)).collect()
+}
+
+/// What was counted in each slot of the season.
+fn counted(
+    profile: &FeatureProfile,
+    clock: &SeasonClock,
+    pieces: &Pieces,
+    hours: &BTreeMap<u16, BTreeSet<i64>>,
+) -> SeasonCounts {
+    let groups = SeasonGroups::of(profile);
+    let occurrences = |slot| hours.get(&slot).map_or(0, BTreeSet::len) as u32;
+    let empty = |slot| SlotCounts { occurrences: occurrences(slot), ..SlotCounts::default() };
+    let mut slots: Vec<SlotCounts> = (0..clock.season().slots()).map(empty).collect();
+    for ((_, slot), piece) in pieces {
+        let counts = SlotCounts { occurrences: 0, bad: piece.bad, counts: groups.group(&piece.cells) };
+        slots[usize::from(*slot)].add(&counts);
+    }
+    SeasonCounts { season: clock.season(), time_zone: clock.time_zone().clone(), slots }
 }
 
 #[cfg(test)]

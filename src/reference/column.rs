@@ -1,7 +1,7 @@
 //! A column of the reference: what its values show so far, in the order of their rows.
 
 use super::build::BLOCK_ROWS;
-use super::calibration::PaneCounts;
+use super::calibration::{PaneCounts, Pieces};
 use super::{FeatureProfile, cells};
 use crate::error::{Error, Result};
 use crate::event::Value;
@@ -35,16 +35,16 @@ pub(super) struct Values {
     numbers: Vec<f64>,
     names: HashMap<Name, u32>,
     sequence: Vec<u32>,
-    /// Where the rows of another pane begin.
-    panes: Vec<Mark>,
+    /// Where the rows of another pane, or of another slot of the season, begin.
+    panes: Vec<Mark<(i64, u16)>>,
     /// Where those of another block of [`BLOCK_ROWS`] begin.
-    blocks: Vec<Mark>,
+    blocks: Vec<Mark<u64>>,
 }
 
 /// What there was of a column before the first row of a pane or block.
 #[derive(Debug)]
-struct Mark {
-    number: i64,
+struct Mark<N> {
+    number: N,
     numbers: usize,
     names: usize,
 }
@@ -54,8 +54,8 @@ impl Column {
         Column { kind, ..Column::default() }
     }
 
-    /// Takes the value of a row in `pane` and in a `block` of rows.
-    pub fn push(&mut self, pane: Option<i64>, block: i64, value: &Value<'_>) {
+    /// Takes the value of a row in a `pane` and slot, and in a `block` of rows.
+    pub fn push(&mut self, pane: Option<(i64, u16)>, block: u64, value: &Value<'_>) {
         if matches!(value, Value::Missing) {
             return;
         }
@@ -141,24 +141,29 @@ impl Column {
         };
         sketch.tally.invalid = self.invalid;
         sketch.tally.missing = rows - self.present;
-        let (basis, calibration, early) = (Arc::new(basis), Vec::new(), None);
-        let profile =
-            FeatureProfile { name, role, kind, basis, sketch, singletons, doubletons, calibration, early };
+        let (basis, calibration) = (Arc::new(basis), Vec::new());
+        let profile = FeatureProfile {
+            name,
+            role,
+            kind,
+            basis,
+            sketch,
+            singletons,
+            doubletons,
+            calibration,
+            season: None,
+            early: None,
+        };
         Ok((profile, self.values))
     }
 }
 
 impl Values {
-    fn mark(&mut self, pane: Option<i64>, block: i64) {
-        let (numbers, names) = (self.numbers.len(), self.sequence.len());
-        let begin = |marks: &mut Vec<Mark>, number: i64| {
-            if marks.last().is_none_or(|last| last.number != number) {
-                marks.push(Mark { number, numbers, names });
-            }
-        };
-        begin(&mut self.blocks, block);
+    fn mark(&mut self, pane: Option<(i64, u16)>, block: u64) {
+        let so_far = (self.numbers.len(), self.sequence.len());
+        mark_in(&mut self.blocks, block, so_far);
         if let Some(pane) = pane {
-            begin(&mut self.panes, pane);
+            mark_in(&mut self.panes, pane, so_far);
         }
     }
 
@@ -189,11 +194,11 @@ impl Values {
     }
 
     /// The counts of each of the `panes`, which say how many rows each has.
-    pub fn by_pane(&self, basis: &Basis, panes: &BTreeMap<i64, u64>) -> BTreeMap<i64, PaneCounts> {
-        let of = |(pane, rows): (&i64, &u64)| {
+    pub fn by_pane(&self, basis: &Basis, panes: &BTreeMap<(i64, u16), u64>) -> Pieces {
+        let of = |(pane, rows): (&(i64, u16), &u64)| {
             (*pane, PaneCounts { cells: vec![0; basis.cells()], rows: *rows, bad: *rows })
         };
-        let mut counts: BTreeMap<i64, PaneCounts> = panes.iter().map(of).collect();
+        let mut counts: Pieces = panes.iter().map(of).collect();
         for (pane, cells) in self.by_mark(&self.panes, basis) {
             if let Some(counts) = counts.get_mut(&pane) {
                 counts.bad -= cells.iter().sum::<u64>();
@@ -207,7 +212,7 @@ impl Values {
     pub fn by_block<'a>(&'a self, basis: &'a Basis, rows: u64) -> impl Iterator<Item = Tally> + 'a {
         let mut marked = self.by_mark(&self.blocks, basis).peekable();
         (0..rows.div_ceil(BLOCK_ROWS)).map(move |block| {
-            let own = marked.next_if(|(number, _)| *number == block as i64);
+            let own = marked.next_if(|(number, _)| *number == block);
             let cells = own.map_or_else(|| vec![0; basis.cells()], |(_, cells)| cells);
             let missing = BLOCK_ROWS.min(rows - block * BLOCK_ROWS).saturating_sub(cells.iter().sum());
             Tally { missing, cells, ..Tally::default() }
@@ -215,11 +220,11 @@ impl Values {
     }
 
     /// The valid rows from each mark to the next, by cell.
-    fn by_mark<'a>(
+    fn by_mark<'a, N: Copy>(
         &'a self,
-        marks: &'a [Mark],
+        marks: &'a [Mark<N>],
         basis: &'a Basis,
-    ) -> impl Iterator<Item = (i64, Vec<u64>)> + 'a {
+    ) -> impl Iterator<Item = (N, Vec<u64>)> + 'a {
         let ends = marks.iter().skip(1).map(|mark| (mark.numbers, mark.names));
         let ends = ends.chain([(self.numbers.len(), self.sequence.len())]);
         let cell_of_name = self.cells_of_names(basis);
@@ -252,6 +257,12 @@ impl Values {
             }
         }
         cells
+    }
+}
+
+fn mark_in<N: PartialEq>(marks: &mut Vec<Mark<N>>, number: N, (numbers, names): (usize, usize)) {
+    if marks.last().is_none_or(|last| last.number != number) {
+        marks.push(Mark { number, numbers, names });
     }
 }
 

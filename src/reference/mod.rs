@@ -6,13 +6,17 @@
 mod build;
 mod calibration;
 mod cells;
+mod coarse;
 mod column;
 mod profile;
 mod record;
+mod season;
 mod table;
 
 pub use build::{BLOCK_ROWS, BuildOptions, ProfileBuilder};
 pub use calibration::{Calibration, MIN_CHUNKS};
+pub use coarse::CoarseCells;
 pub use profile::{EarlySight, FeatureProfile, Profile, ReferenceId};
 pub use record::{FeatureProfileRecord, PROFILE_SCHEMA_VERSION, ProfileRecord};
+pub use season::{SeasonCounts, SeasonGroups, SeasonLevel, SlotCounts};
 pub use table::{Activation, Origin, References, Resolved};

@@ -1,6 +1,7 @@
 //! A profile: per feature its cells and what the reference counted in them.
 
 use super::calibration::Calibration;
+use super::season::SeasonCounts;
 use crate::error::{Error, Result};
 use crate::sketch::{Basis, FeatureSketch};
 use crate::words::{Kind, Name, Role};
@@ -62,6 +63,8 @@ pub struct FeatureProfile {
     pub doubletons: u64,
     /// How much chunks of the reference differ, by their length; empty where its rows have no times.
     pub calibration: Vec<Calibration>,
+    /// What was counted by hour of the day or week; `None`: not asked for, or rows without times.
+    pub season: Option<SeasonCounts>,
     /// What came of trying early sight; `None` where the rows were not tried.
     pub early: Option<EarlySight>,
 }
@@ -77,11 +80,33 @@ impl FeatureProfile {
         self.calibration.iter().find(|calibration| calibration.duration_ms == duration_ms)
     }
 
+    /// The calibration for chunks of `duration_ms`; where it was made for shorter and longer ones alone,
+    /// the largest factors of those next to it, up to `longest_ms`.
+    pub fn calibrated_about(&self, duration_ms: i64, longest_ms: i64) -> Option<Calibration> {
+        if let Some(exact) = self.calibrated(duration_ms) {
+            return Some(*exact);
+        }
+        let shorter = self.calibration.iter().filter(|found| found.duration_ms < duration_ms);
+        let longer = self.calibration.iter().filter(|found| found.duration_ms > duration_ms);
+        let near = longer.filter(|found| found.duration_ms <= longest_ms);
+        let near = near.chain(shorter.max_by_key(|found| found.duration_ms));
+        near.copied().reduce(|one, other| Calibration {
+            duration_ms,
+            chunks: one.chunks.min(other.chunks),
+            shape: largest(one.shape, other.shape),
+            missing: largest(one.missing, other.missing),
+        })
+    }
+
     /// Whether rows of unseen categories can be told: not for numbers, and not past 100,000
     /// categories.
     pub fn tells_unseen(&self) -> bool {
         matches!(&*self.basis, Basis::Categories(categories) if categories.is_complete())
     }
+}
+
+fn largest(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.into_iter().chain(other).reduce(f64::max)
 }
 
 /// The features of a reference, immutable and named by content.
@@ -167,6 +192,13 @@ fn content_id(rows: u64, features: &[FeatureProfile]) -> ReferenceId {
         for Calibration { duration_ms, chunks, shape, missing } in &feature.calibration {
             let bits = |factor: &Option<f64>| factor.unwrap_or(0.0).to_bits();
             hash.numbers([duration_ms.cast_unsigned(), u64::from(*chunks), bits(shape), bits(missing)]);
+        }
+        if let Some(season) = &feature.season {
+            hash.text(&season.time_zone);
+            for slot in &season.slots {
+                hash.numbers([u64::from(slot.occurrences), slot.bad]);
+                hash.numbers(slot.counts.iter().copied());
+            }
         }
         if let Some(early) = &feature.early {
             hash.number(u64::from(early.enabled));

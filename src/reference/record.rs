@@ -1,6 +1,6 @@
 //! The form of a profile in files and on the references topic.
 
-use super::{Calibration, EarlySight, FeatureProfile, Profile, ReferenceId};
+use super::{Calibration, EarlySight, FeatureProfile, Profile, ReferenceId, SeasonCounts};
 use crate::error::{Error, Result};
 use crate::sketch::{Basis, Categories, FeatureSketch, OrderedCells, SketchRecord};
 use crate::words::{Kind, Name, Role};
@@ -39,6 +39,9 @@ pub struct FeatureProfileRecord {
     /// How much its chunks differ, by their length.
     #[serde(default)]
     pub calibration: Vec<Calibration>,
+    /// What was counted by hour of the day or week.
+    #[serde(default)]
+    pub season: Option<SeasonCounts>,
     /// What came of trying early sight on the reference's rows.
     #[serde(default)]
     pub early: Option<EarlySight>,
@@ -128,6 +131,7 @@ impl From<&FeatureProfile> for FeatureProfileRecord {
             doubletons: feature.doubletons,
             sketch: SketchRecord::from(&feature.sketch),
             calibration: feature.calibration.clone(),
+            season: feature.season.clone(),
             early: feature.early.clone(),
         };
         match &*feature.basis {
@@ -161,7 +165,7 @@ impl TryFrom<&FeatureProfileRecord> for FeatureProfile {
         if sketch.tally.cells.len() != basis.cells() {
             return Err(of(format!("{} counts for {} cells", sketch.tally.cells.len(), basis.cells())));
         }
-        Ok(FeatureProfile {
+        let profile = FeatureProfile {
             name: record.feature.clone(),
             role: record.role,
             kind: record.kind,
@@ -170,8 +174,13 @@ impl TryFrom<&FeatureProfileRecord> for FeatureProfile {
             singletons: record.singletons,
             doubletons: record.doubletons,
             calibration: record.calibration.clone(),
+            season: record.season.clone(),
             early: record.early.clone(),
-        })
+        };
+        match profile.season.as_ref().map_or(Ok(()), |season| season.check(&profile)) {
+            Ok(()) => Ok(profile),
+            Err(why) => Err(of(why)),
+        }
     }
 }
 

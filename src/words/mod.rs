@@ -4,10 +4,12 @@
 
 mod key;
 mod pattern;
+mod season;
 mod time;
 
 pub use key::{ModelKey, Name};
 pub use pattern::fits_pattern;
+pub use season::{Hour, Season, SeasonClock};
 pub use time::{Grid, Pane, Time, parse_duration_ms};
 
 use serde::{Deserialize, Serialize};

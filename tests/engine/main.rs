@@ -4,5 +4,6 @@
 mod early;
 mod faults;
 mod limits;
+mod season;
 mod windows;
 mod world;

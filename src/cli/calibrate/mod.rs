@@ -93,7 +93,8 @@ pub(super) fn run(args: &CalibrateArgs) -> Ran {
     };
     let model = model(args, &config)?;
     let grid = args.cut.grid(&config)?;
-    let times = Times { grid: Some(grid), are_needed: true };
+    let season = args.cut.season(&config)?;
+    let times = Times { grid: Some(grid), season, are_needed: true };
     let mut profile = profiles::build(&args.input, args.rows.clone(), &args.columns, Some(&model), times)?;
     let mut verified = None;
     if args.verify {

@@ -11,7 +11,7 @@ use super::columns::ColumnArgs;
 use super::output::{OutputFormat, json_pretty, stdout};
 use super::{Outcome, Ran, profiles};
 use crate::config::Config;
-use crate::engine::{FeatureContext, model_state, worst};
+use crate::engine::{FeatureContext, Sides, model_state, worst};
 use crate::error::{Error, Result};
 use crate::files::parse_row_range;
 use crate::measure::{Comparison, Dependence, benjamini_hochberg, compare, holm};
@@ -96,7 +96,7 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
         None => Config::default(),
     };
     let model = model(args, &config)?;
-    let (rows, grid) = (args.reference_rows.clone(), Some(config.window.grid));
+    let (rows, grid) = (args.reference_rows.clone(), Some(&config.window));
     let profile = profiles::load(&args.reference, rows, &args.columns, Some(&model), grid)?;
     let current = current::load(&args.current, args.current_rows.clone(), &args.columns, &profile)?;
     let comparisons: Vec<Comparison> = profile
@@ -111,7 +111,7 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     let judged: Vec<_> = parts
         .map(|((profile, sketch), comparison)| {
             let answers = strongest(comparison, current.rows, MIN_ROWS, &[]);
-            context.judge(profile, sketch, comparison, answers)
+            context.judge(Sides::new(profile, sketch), comparison, answers)
         })
         .collect();
     let verdict = worst(true, &judged);

@@ -61,7 +61,8 @@ pub(super) fn run(args: &BuildArgs) -> Ran {
         None => None,
     };
     let grid = args.cut.grid(&config)?;
-    let times = Times { grid: Some(grid), are_needed: true };
+    let season = args.cut.season(&config)?;
+    let times = Times { grid: Some(grid), season, are_needed: true };
     let profile = profiles::build(&args.input, args.rows.clone(), &args.columns, model, times)?;
     write_to(&args.output, |out| json_line(out, &ProfileRecord::whole(&profile)))?;
     tracing::info!(

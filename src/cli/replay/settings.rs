@@ -66,7 +66,7 @@ pub(super) fn pipeline(args: &ReplayArgs, config: &Config, mode: Mode) -> Result
                 ));
             }
         };
-        let profile = profiles::load(path, rows, &args.columns, Some(model), Some(config.window.grid))?;
+        let profile = profiles::load(path, rows, &args.columns, Some(model), Some(&config.window))?;
         references.set_default(model.name.clone(), Arc::new(profile));
     }
     let mut sketcher = config.sketcher();
@@ -141,7 +141,7 @@ fn follow_min_rows(table: &mut Table) {
 /// `[window]` as the options have it: the slide is the window's size, the look a tenth of the slide.
 fn windows(args: &ReplayArgs) -> Table {
     let look = args.look;
-    match (args.cut.window, args.cut.slide) {
+    let mut table = match (args.cut.window, args.cut.slide) {
         (Some(size), slide) => grid(size, slide.unwrap_or(size), look),
         (None, Some(slide)) => {
             let mut table = grid(slide, slide, look);
@@ -154,7 +154,12 @@ fn windows(args: &ReplayArgs) -> Table {
             let look = look.map(|ms| format!("window.look = '{ms}ms'\n"));
             parsed(&look.unwrap_or_default())
         }
-    }
+    };
+    let season = args.cut.season.map(|season| ("season", season.name().to_owned()));
+    let said = season.into_iter().chain(args.cut.time_zone.clone().map(|zone| ("time_zone", zone)));
+    let said = Table::from_iter(said.map(|(key, value)| (key.to_owned(), Value::from(value))));
+    overlay(&mut table, Table::from_iter([("window".to_owned(), Value::Table(said))]));
+    table
 }
 
 fn grid(size_ms: i64, slide_ms: i64, look_ms: Option<i64>) -> Table {

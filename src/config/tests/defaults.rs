@@ -115,7 +115,7 @@ sensitive = false
 "#;
 
 /// Keys that the contract's text leaves to the defaults.
-const BESIDE_THE_CONTRACT: [&str; 17] = [
+const BESIDE_THE_CONTRACT: [&str; 18] = [
     "schema_registry.url",
     "schema_registry.basic_auth",
     "schema_registry.basic_auth_file",
@@ -131,6 +131,7 @@ const BESIDE_THE_CONTRACT: [&str; 17] = [
     "topics.deltas",
     "topics.panes",
     "topics.partitions",
+    "window.time_zone",
     "http.allow_anonymous",
     "kafka.properties",
 ];

@@ -91,7 +91,8 @@ fn what_is_not_built_is_refused_with_the_reason() {
     let text = r#"
 [window]
 grow_to = "72h"
-season = "week"
+season = "month"
+time_zone = "Europe/Atlantis"
 [input]
 preset = "kserve"
 unknown_features = "monitor"
@@ -116,37 +117,39 @@ sensitive = true
     `window.grow_to` is not built yet: windows that reach back for rows
       --> driftline.toml:3:1
       help: leave it out: it is as if it were ""
-    `window.season` is not built yet: seasons
-      --> driftline.toml:4:1
-      help: leave it out: it is as if it were "none"
+    `window.season` can't be "month"
+      --> driftline.toml:4:10
+      help: known: none, day, week
+    `window.time_zone` "Europe/Atlantis" is not a time zone (write an IANA name, such as "Europe/Berlin")
+      --> driftline.toml:5:13
     `input.preset` can't be "kserve": this is not built yet
-      --> driftline.toml:6:10
+      --> driftline.toml:7:10
       help: what is built: driftline
     `input.unknown_features` can't be "monitor": this is not built yet
-      --> driftline.toml:7:20
+      --> driftline.toml:8:20
       help: what is built: report, ignore
     `policy.early.enabled` must be "auto", not "sometimes"
-      --> driftline.toml:9:11
+      --> driftline.toml:10:11
     `policy.retrain.on` (item 1) can't be "performance": this is not built yet
-      --> driftline.toml:11:7
+      --> driftline.toml:12:7
       help: what is built: share, feature, prediction
     `policy.retrain.max_attempts` is not built yet: acknowledging a trigger, which attempts are counted by
-      --> driftline.toml:12:1
+      --> driftline.toml:13:1
       help: leave it out
     `policy.mute.max` is not built yet: mutes
-      --> driftline.toml:14:1
+      --> driftline.toml:15:1
       help: leave it out
     `bootstrap.min_rows` is not built yet: a reference made from the first production data
-      --> driftline.toml:16:1
+      --> driftline.toml:17:1
       help: leave it out
     `metrics.features` can't be "incident": this is not built yet
-      --> driftline.toml:18:12
+      --> driftline.toml:19:12
       help: what is built: none
     `model.on_missing_reference` can't be "bootstrap": this is not built yet
-      --> driftline.toml:21:24
+      --> driftline.toml:22:24
       help: what is built: wait, inherit
     `model.features.amount.sensitive` is not built yet: hashed categories
-      --> driftline.toml:23:1
+      --> driftline.toml:24:1
       help: leave it out: it is as if it were false
     "#);
 }

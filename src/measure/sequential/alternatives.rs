@@ -9,9 +9,9 @@
 //!
 //! The smallest change of a list is the gate for trifles: under about half of it a bet never grows.
 
-use super::cells::CoarseCells;
 use super::nats::fixed;
 use super::normal;
+use crate::reference::CoarseCells;
 use serde::{Deserialize, Serialize};
 
 /// Movements of an ordered feature, in standard deviations of the normal score.

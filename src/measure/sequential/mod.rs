@@ -9,7 +9,6 @@
 //! How it was tried and what it reaches: `docs/early-sight.md`.
 
 mod alternatives;
-mod cells;
 mod nats;
 mod normal;
 mod plan;
@@ -20,7 +19,6 @@ mod tests;
 mod trial;
 
 pub use alternatives::Change;
-pub use cells::CoarseCells;
 pub use plan::{Plan, Support, worst_dependence};
 pub use rows::RowTest;
 pub use test::{Alarm, Pace, SequentialState, SequentialTest};

@@ -3,8 +3,8 @@
 
 use super::Pace;
 use super::alternatives::{Alternative, Change, alternatives};
-use super::cells::CoarseCells;
 use super::test::is_on;
+use crate::reference::CoarseCells;
 use crate::reference::FeatureProfile;
 use crate::sketch::Basis;
 use crate::words::{Kind, Question};

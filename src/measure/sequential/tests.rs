@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::Value;
 use crate::measure::testdata::{categories, discrete, numbers, ordered, sketch, texts};
-use crate::reference::FeatureProfile;
+use crate::reference::{CoarseCells, FeatureProfile};
 use crate::words::{Kind, Question};
 use proptest::prelude::*;
 use serde::Deserialize;

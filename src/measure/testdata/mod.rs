@@ -156,6 +156,7 @@ fn profile<'a>(
         singletons,
         doubletons: 0,
         calibration: vec![],
+        season: None,
         early: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::measure::sequential::Support;
 use crate::measure::{BinShare, CategoryCount, Measures, Summary};
-use crate::reference::ReferenceId;
+use crate::reference::{ReferenceId, SeasonLevel};
 use crate::window::Flow;
 use crate::words::{Kind, Name, Question, Role, Time, Verdict};
 use serde::{Deserialize, Serialize};
@@ -153,6 +153,9 @@ pub struct FeatureReport {
     /// What to mind when reading the measures.
     #[serde(default)]
     pub warnings: Vec<FeatureWarning>,
+    /// Where the reference's hours of the season were taken from; null: it has none, and is taken whole.
+    #[serde(default)]
+    pub season: Option<SeasonLevel>,
     /// From what change on early sight would tell; null: it is not on.
     #[serde(default)]
     pub early: Option<Support>,

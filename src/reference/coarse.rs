@@ -1,4 +1,4 @@
-//! The coarse cells of the sequential test: unions of the reference's fine ones.
+//! Coarse cells, for the sequential test and for seasons: unions of the reference's fine ones.
 //!
 //! Values first, then two more: **novel**, for all that the reference never held, and **missing**.
 //! An ordered feature has about 32 cells of equal share, merged in order; a value with such a share
@@ -9,7 +9,7 @@
 //! The cells follow from the basis and the counts of the reference alone, so that stage 1 can count
 //! by them and stage 2 can read its counts.
 
-use crate::reference::FeatureProfile;
+use super::FeatureProfile;
 use crate::sketch::{Basis, Tally};
 use crate::words::Kind;
 

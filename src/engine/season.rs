@@ -1,0 +1,101 @@
+//! What the rows of a window are compared with, where the reference has a season: the mixture of its
+//! own hours.
+
+use super::model::SegmentState;
+use crate::measure::{Comparison, Dependence, compare, p_certain};
+use crate::reference::{Calibration, FeatureProfile, Profile, SeasonGroups, SeasonLevel};
+use crate::sketch::{FeatureSketch, Tally};
+use crate::words::Grid;
+use std::collections::BTreeMap;
+
+/// In which slots the rows of a window and of its suffixes lie, by how many panes they have; empty
+/// where the reference has no season.
+#[derive(Debug, Default)]
+pub(super) struct Slots(BTreeMap<u32, BTreeMap<u16, f64>>);
+
+impl Slots {
+    /// Those of the window of `state`, counted by `profile`.
+    pub fn of(state: &SegmentState, profile: &Profile, grid: Grid) -> Self {
+        // Rows of a slot are the same for all features, and so is the clock.
+        let Some(season) = profile.features().iter().find_map(|feature| feature.season.as_ref()) else {
+            return Slots::default();
+        };
+        let (Some(clock), Some(last)) = (season.clock(), state.window.last()) else {
+            return Slots::default();
+        };
+        let lengths: Vec<u32> =
+            state.window.parts().iter().map(|part| part.panes()).chain([grid.panes()]).collect();
+        let mut slots: BTreeMap<u32, BTreeMap<u16, f64>> = BTreeMap::new();
+        for (pane, data) in state.window.panes().filter(|(_, data)| data.flow.events > 0) {
+            let hours = clock.hours_between(grid.start(pane), grid.end(pane));
+            for panes in lengths.iter().filter(|panes| pane.0 > last.0 - i64::from(**panes)) {
+                season.split(&hours, data.flow.events, slots.entry(*panes).or_default());
+            }
+        }
+        Slots(slots)
+    }
+}
+
+/// A feature's side of the reference.
+pub(super) struct Against<'a> {
+    profile: &'a FeatureProfile,
+    season: Option<(SeasonGroups, &'a Slots)>,
+    grid: Grid,
+    /// Panes of the window since its epoch began.
+    filled: u32,
+}
+
+/// What some rows were compared with.
+#[derive(Debug, Clone)]
+pub(super) struct Seasonal {
+    /// The mixture of the reference's slots.
+    pub profile: FeatureProfile,
+    /// The rows, in the same groups of cells.
+    pub sketch: FeatureSketch,
+    /// The coarsest level that a slot needed.
+    pub level: SeasonLevel,
+}
+
+impl<'a> Against<'a> {
+    pub fn new(profile: &'a FeatureProfile, slots: &'a Slots, grid: Grid, filled: u32) -> Self {
+        let season =
+            (profile.season.is_some() && !slots.0.is_empty()).then(|| (SeasonGroups::of(profile), slots));
+        Against { profile, season, grid, filled }
+    }
+
+    /// Compares the sketch of the last `panes` panes.
+    pub fn compare(&self, sketch: &FeatureSketch, panes: u32) -> (Comparison, Option<Seasonal>) {
+        let dependence = self.dependence(panes);
+        let Some((profile, groups, level)) = self.of(panes) else {
+            return (compare(self.profile, sketch, dependence), None);
+        };
+        let seasonal = Seasonal { sketch: groups.sketch(sketch), profile, level };
+        (compare(&seasonal.profile, &seasonal.sketch, dependence), Some(seasonal))
+    }
+
+    /// The certain answers for the counts of the last `panes` panes.
+    pub fn p_certain(&self, tally: &Tally, panes: u32) -> [Option<f64>; 3] {
+        let dependence = self.dependence(panes);
+        match self.of(panes) {
+            Some((profile, groups, _)) => p_certain(&profile, &groups.tally(tally), dependence),
+            None => p_certain(self.profile, tally, dependence),
+        }
+    }
+
+    /// How rows of the last `panes` panes hang together, as far as the reference was calibrated for it;
+    /// a window that is younger than it is long is taken for as long as it is old.
+    pub fn calibration(&self, panes: u32) -> Option<Calibration> {
+        let duration_ms = i64::from(panes.min(self.filled)) * self.grid.slide_ms();
+        self.profile.calibrated_about(duration_ms, self.grid.size_ms())
+    }
+
+    fn dependence(&self, panes: u32) -> Dependence {
+        Dependence::of(self.calibration(panes).as_ref())
+    }
+
+    fn of(&self, panes: u32) -> Option<(FeatureProfile, &SeasonGroups, SeasonLevel)> {
+        let (groups, slots) = self.season.as_ref()?;
+        let (profile, level) = self.profile.seasonal(groups, slots.0.get(&panes)?)?;
+        Some((profile, groups, level))
+    }
+}
