@@ -19,6 +19,7 @@ mod pipeline;
 mod sketcher;
 mod state;
 
+pub use buffer::Gathered;
 pub use changes::Restore;
 pub use delta::{Delta, Progress};
 pub use evaluator::{Evaluator, EvaluatorSettings};

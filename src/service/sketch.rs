@@ -13,7 +13,7 @@ use crate::bus::{LostOffsets, Polled};
 use crate::bus::{Record, TopicPartition};
 use crate::engine::{Position, Progress, Sketcher, SketcherSettings, SourceState, Taken};
 use crate::error::{Error, Result};
-use crate::event::{DecodeError, Decoder};
+use crate::event::{DecodeError, Reader};
 use crate::observe::{
     BrokerTroubled, Fact, InstanceFenced, LateRecords, PartitionsAssigned, PartitionsRevoked, ProducerLost,
     RecordsConsumed, RegistryUnavailable, Stage, TransactionAborted, TransactionCommitted, UnknownModel,
@@ -50,7 +50,7 @@ pub struct SketchSettings {
     /// What happens when offsets are lost.
     pub on_lost_offsets: OnLostOffsets,
     /// How events are read.
-    pub decoder: Decoder,
+    pub reader: Reader,
     /// How they are counted.
     pub sketcher: SketcherSettings,
     /// Quiet time after which a partition that is read to its end is idle; `None`: never.
@@ -178,7 +178,7 @@ impl<'c> SketchStage<'c> {
         let wait = POLL.min(self.next_commit.saturating_duration_since(Instant::now()));
         match self.consumer.poll(wait)? {
             Polled::Record(record) => {
-                if let Err(why) = self.work.take(&record, &self.settings.decoder, self.context) {
+                if let Err(why) = self.work.take(&record, &mut self.settings.reader, self.context) {
                     let at = TopicPartition::new(record.topic(), record.partition());
                     let offset = record.offset();
                     drop(record);
@@ -339,13 +339,12 @@ impl<'c> SketchStage<'c> {
         }
         let mut outbox = Outbox::default();
         let topics = &self.context.topics;
-        for delta in &drained.deltas {
-            let references = self.work.references.table();
-            let profile =
-                delta.reference.as_ref().and_then(|id| references.profile(id)).map(|profile| &**profile);
+        for gathered in drained.deltas {
+            let profile = gathered.profile().cloned();
+            let delta = gathered.into_delta();
             let (grid, encoding) = (&self.settings.sketcher.grid, self.context.encodings.deltas);
             let limit = self.producer.max_record_bytes() - 1024;
-            for record in DeltaRecord::chunks(delta, profile, grid, limit, encoding)? {
+            for record in DeltaRecord::chunks(&delta, profile.as_deref(), grid, limit, encoding)? {
                 outbox.push_delta(topics, &delta.key.model, &DeltaMessage::Delta(record), encoding)?;
             }
         }
@@ -458,17 +457,23 @@ fn committed_offset(position: Position) -> CommittedOffset {
 }
 
 impl Work {
-    /// Decodes a record and counts it. Says why when its schema cannot be had now.
-    fn take(&mut self, record: &Record<'_>, decoder: &Decoder, context: &StageContext) -> Result<(), String> {
+    /// Reads a record and counts it. Says why when its schema cannot be had now.
+    fn take(
+        &mut self,
+        record: &Record<'_>,
+        reader: &mut Reader,
+        context: &StageContext,
+    ) -> Result<(), String> {
+        let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
+        let source = self.sketcher.source(topic, partition);
         let record_time = record.timestamp_ms().map(Time::from_ms);
-        let schema_id = record.header("__value_schema_id");
-        let decoded = match decoder.decode(record.payload(), schema_id, record_time) {
-            Ok(event) => Ok(event),
+        let schema_id = if reader.reads_schema_ids() { record.header("__value_schema_id") } else { None };
+        let row = match reader.read(record.payload(), schema_id, record_time) {
+            Ok(row) => Ok(row),
             Err(DecodeError::Bad(bad)) => Err(bad),
             Err(DecodeError::Unavailable(why)) => return Err(why),
         };
-        let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
-        match self.sketcher.take(topic, partition, offset, record_time, decoded, self.references.table()) {
+        match self.sketcher.take(source, offset, record_time, row, self.references.table()) {
             Taken::Counted => {}
             Taken::Late { model } => *self.late.entry(model).or_default() += 1,
             Taken::Unrouted { model } => UnknownModel { model: &model }.emit(&context.metrics),
