@@ -10,7 +10,7 @@ use crate::bus::TransactionalProducer;
 use crate::bus::{CommitFailure, CommittedOffset, ConsumerGroupMetadata};
 use crate::bus::{Isolation, OffsetReader, Start};
 use crate::bus::{LostOffsets, Polled};
-use crate::bus::{Record, TopicPartition};
+use crate::bus::{Records, TopicPartition};
 use crate::engine::{Position, Progress, Sketcher, SketcherSettings, SourceState, Taken};
 use crate::error::{Error, Result};
 use crate::event::{DecodeError, Reader};
@@ -177,12 +177,10 @@ impl<'c> SketchStage<'c> {
         }
         let wait = POLL.min(self.next_commit.saturating_duration_since(Instant::now()));
         match self.consumer.poll(wait)? {
-            Polled::Record(record) => {
-                if let Err(why) = self.work.take(&record, &mut self.settings.reader, self.context) {
-                    let at = TopicPartition::new(record.topic(), record.partition());
-                    let offset = record.offset();
-                    drop(record);
-                    self.wait_for_schema(at, offset, &why)?;
+            Polled::Records(records) => {
+                let partition = records.source().clone();
+                if let Err((offset, why)) = self.work.take(records, &mut self.settings.reader, self.context) {
+                    self.wait_for_schema(partition, offset, &why)?;
                 }
             }
             Polled::Assigned(partitions) => self.assigned(partitions),
@@ -457,30 +455,40 @@ fn committed_offset(position: Position) -> CommittedOffset {
 }
 
 impl Work {
-    /// Reads a record and counts it. Says why when its schema cannot be had now.
+    /// Reads records and counts them. Stops at one whose schema cannot be had now, and says why.
     fn take(
         &mut self,
-        record: &Record<'_>,
+        records: Records<'_>,
         reader: &mut Reader,
         context: &StageContext,
-    ) -> Result<(), String> {
-        let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
-        let source = self.sketcher.source(topic, partition);
-        let record_time = record.timestamp_ms().map(Time::from_ms);
-        let schema_id = if reader.reads_schema_ids() { record.header("__value_schema_id") } else { None };
-        let row = match reader.read(record.payload(), schema_id, record_time) {
-            Ok(row) => Ok(row),
-            Err(DecodeError::Bad(bad)) => Err(bad),
-            Err(DecodeError::Unavailable(why)) => return Err(why),
-        };
-        match self.sketcher.take(source, offset, record_time, row, self.references.table()) {
-            Taken::Counted => {}
-            Taken::Late { model } => *self.late.entry(model).or_default() += 1,
-            Taken::Unrouted { model } => UnknownModel { model: &model }.emit(&context.metrics),
-            Taken::Bad(bad) => self.dead_letters.push(record, bad),
+    ) -> Result<(), (i64, String)> {
+        let partition = records.source().clone();
+        let source = self.sketcher.source(&partition.topic, partition.partition);
+        let mut taken = 0;
+        let mut outcome = Ok(());
+        for record in records {
+            let record_time = record.timestamp_ms().map(Time::from_ms);
+            let schema_id = if reader.reads_schema_ids() { record.header("__value_schema_id") } else { None };
+            let row = match reader.read(record.payload(), schema_id, record_time) {
+                Ok(row) => Ok(row),
+                Err(DecodeError::Bad(bad)) => Err(bad),
+                Err(DecodeError::Unavailable(why)) => {
+                    outcome = Err((record.offset(), why));
+                    break;
+                }
+            };
+            match self.sketcher.take(source, record.offset(), record_time, row, self.references.table()) {
+                Taken::Counted => {}
+                Taken::Late { model } => *self.late.entry(model).or_default() += 1,
+                Taken::Unrouted { model } => UnknownModel { model: &model }.emit(&context.metrics),
+                Taken::Bad(bad) => self.dead_letters.push(&record, bad),
+            }
+            taken += 1;
         }
-        *self.consumed.entry(TopicPartition::new(topic, partition)).or_default() += 1;
-        Ok(())
+        if taken > 0 {
+            *self.consumed.entry(partition).or_default() += taken;
+        }
+        outcome
     }
 
     fn clear(&mut self) {
