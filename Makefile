@@ -15,7 +15,7 @@ check: ## formatting, lints and documentation, warnings are errors
 
 test: ## all tests, on a broker and registry of their own (or KAFKA_BROKERS and SCHEMA_REGISTRY); ARGS='name'
 	@tests/needs
-	@tests/run $(ARGS)
+	@tests/run test $(ARGS)
 
 test-full: ## the long tests on whole data sets: make test-full DATA=directory
 	@test -n '$(DATA)' || { echo 'make test-full needs DATA=directory, the data sets' >&2; exit 2; }
@@ -28,9 +28,9 @@ demo: ## builds and shows the whole thing on a made-up stream: FOR=60s
 	@tests/needs
 	cargo run --locked --release -- demo --for $(FOR)
 
-bench: ## the benchmarks; ARGS='name'
+bench: ## the benchmarks, on a broker like that of the tests; ARGS='--bench name'
 	@tests/needs
-	cargo bench --locked -- $(ARGS)
+	@tests/run bench $(ARGS)
 
 early: ## false alarms and delays of early sight (minutes): ARGS='rates 1e7 50', 'delays 100 50' or 'streams DIRECTORY 2e7'
 	@tests/needs

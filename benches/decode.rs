@@ -1,99 +1,63 @@
-//! What it costs to decode an event of 25 columns (20 numbers, 5 texts), beside a parser's own tree
-//! of values. Run with `cargo bench --bench decode`.
+//! What it costs to decode an event of 25 columns (20 numbers, 5 texts) or of 5: by the reader that
+//! learns, by the strict decoder, and to a parser's own tree of values. Run with
+//! `cargo bench --bench decode`.
+
+mod support;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use apache_avro::types::Value as Avro;
-use apache_avro::writer::datum::GenericDatumWriter;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use driftline::event::{Decoder, Envelope, Format, SchemaError, SchemaSource, WriterSchema};
+use driftline::event::{Decoder, Envelope, Format, Reader};
 use std::hint::black_box;
-use std::sync::Arc;
+use support::{NARROW, OneSchema, Shape, WIDE};
 
-struct OneSchema(Arc<WriterSchema>);
+/// Events in turn, so that no branch is foreseen that is not in a stream.
+const EVENTS: usize = 1000;
 
-impl SchemaSource for OneSchema {
-    fn by_id(&self, _: u32) -> Result<Arc<WriterSchema>, SchemaError> {
-        Ok(self.0.clone())
-    }
-
-    fn by_fingerprint(&self, _: u64) -> Result<Arc<WriterSchema>, SchemaError> {
-        Ok(self.0.clone())
-    }
-}
-
-fn number(column: usize) -> f64 {
-    (column as f64 + 0.123_456_789) * 10f64.powi(column as i32 % 5 - 1)
-}
-
-fn json_payload() -> String {
-    let numbers = (0..20).map(|i| format!(r#""number_{i:02}":{}"#, number(i)));
-    let texts = (0..5).map(|i| format!(r#""category_{i}":"value-{i}""#));
-    let features: Vec<String> = numbers.chain(texts).collect();
-    format!(
-        r#"{{"id":"0123456789abcdef","model":"fraud","version":"7","time":"2026-03-04T10:00:00.250Z","features":{{{}}},"prediction":0.25}}"#,
-        features.join(",")
-    )
-}
-
-fn avro_schema() -> String {
-    let numbers = (0..20).map(|i| format!(r#"{{"name":"number_{i:02}","type":"double"}}"#));
-    let texts = (0..5).map(|i| format!(r#"{{"name":"category_{i}","type":"string"}}"#));
-    let features: Vec<String> = numbers.chain(texts).collect();
-    format!(
-        r#"{{"type":"record","name":"Event","fields":[{{"name":"id","type":"string"}},
-        {{"name":"model","type":"string"}},{{"name":"version","type":"string"}},
-        {{"name":"time","type":{{"type":"long","logicalType":"timestamp-millis"}}}},
-        {{"name":"features","type":{{"type":"record","name":"Features","fields":[{}]}}}},
-        {{"name":"prediction","type":"double"}}]}}"#,
-        features.join(",")
-    )
-}
-
-fn avro_value() -> Avro {
-    let numbers = (0..20).map(|i| (format!("number_{i:02}"), Avro::Double(number(i))));
-    let texts = (0..5).map(|i| (format!("category_{i}"), Avro::String(format!("value-{i}"))));
-    Avro::Record(vec![
-        ("id".into(), Avro::String("0123456789abcdef".into())),
-        ("model".into(), Avro::String("fraud".into())),
-        ("version".into(), Avro::String("7".into())),
-        ("time".into(), Avro::TimestampMillis(1_772_618_400_250)),
-        ("features".into(), Avro::Record(numbers.chain(texts).collect())),
-        ("prediction".into(), Avro::Double(0.25)),
-    ])
+fn run(criterion: &mut Criterion, name: &str, payloads: &[Vec<u8>], mut work: impl FnMut(&[u8]) -> bool) {
+    let mut group = criterion.benchmark_group("decode");
+    group.throughput(Throughput::Elements(payloads.len() as u64));
+    group.bench_function(name, |bench| {
+        bench.iter(|| payloads.iter().filter(|payload| work(black_box(payload))).count());
+    });
+    group.finish();
 }
 
 fn decode(criterion: &mut Criterion) {
-    let json = json_payload();
-    let mut group = criterion.benchmark_group("decode_json");
-    group.throughput(Throughput::Bytes(json.len() as u64));
-    let decoder = Decoder::new(Format::Json, Envelope::driftline());
-    group.bench_function("event", |bench| {
-        bench.iter(|| black_box(decoder.decode(Some(black_box(json.as_bytes())), None, None).is_ok()));
-    });
-    group.bench_function("serde_json_value", |bench| {
-        bench.iter(|| {
-            black_box(serde_json::from_slice::<serde_json::Value>(black_box(json.as_bytes())).is_ok())
+    for (shape, columns) in [(WIDE, 25), (NARROW, 5)] {
+        let payloads: Vec<Vec<u8>> = shape.json(2, EVENTS).into_iter().map(String::into_bytes).collect();
+        let decoder = || Decoder::new(Format::Json, Envelope::driftline());
+        let mut reader = Reader::new(decoder());
+        run(criterion, &format!("json_{columns}"), &payloads, |payload| {
+            reader.read(Some(payload), None, None).is_ok()
         });
-    });
-    group.finish();
+        let decoder = decoder();
+        run(criterion, &format!("json_{columns}/strict"), &payloads, |payload| {
+            decoder.decode(Some(payload), None, None).is_ok()
+        });
+        run(criterion, &format!("json_{columns}/serde_json_value"), &payloads, |payload| {
+            serde_json::from_slice::<serde_json::Value>(payload).is_ok()
+        });
+        avro(criterion, shape, columns);
+    }
+}
 
-    let schema = Schema::parse_str(&avro_schema()).expect("the schema is well-formed");
-    let writer = GenericDatumWriter::builder(&schema).build().expect("the schema resolves");
-    let datum = writer.write_value_to_vec(avro_value()).expect("the value is of the schema");
-    let payload = [&[0; 5][..], &datum].concat();
-    let mut group = criterion.benchmark_group("decode_avro");
-    group.throughput(Throughput::Bytes(payload.len() as u64));
-    let source = OneSchema(Arc::new(WriterSchema::parse(&avro_schema()).expect("the schema is well-formed")));
-    let decoder = Decoder::new(Format::Avro { schemas: Arc::new(source) }, Envelope::driftline());
-    group.bench_function("event", |bench| {
-        bench.iter(|| black_box(decoder.decode(Some(black_box(&payload)), None, None).is_ok()));
+fn avro(criterion: &mut Criterion, shape: Shape, columns: usize) {
+    let payloads = shape.avro(2, EVENTS);
+    let decoder = || Decoder::new(Format::Avro { schemas: OneSchema::of(shape) }, Envelope::driftline());
+    let mut reader = Reader::new(decoder());
+    run(criterion, &format!("avro_{columns}"), &payloads, |payload| {
+        reader.read(Some(payload), None, None).is_ok()
     });
-    let reader = GenericDatumReader::builder(&schema).build().expect("the schema resolves");
-    group.bench_function("apache_avro_value", |bench| {
-        bench.iter(|| black_box(reader.read_value(&mut black_box(&payload[5..])).is_ok()));
+    let decoder = decoder();
+    run(criterion, &format!("avro_{columns}/strict"), &payloads, |payload| {
+        decoder.decode(Some(payload), None, None).is_ok()
     });
-    group.finish();
+    let schema = Schema::parse_str(&shape.avro_schema()).expect("the schema is well-formed");
+    let library = GenericDatumReader::builder(&schema).build().expect("the schema resolves");
+    run(criterion, &format!("avro_{columns}/apache_avro_value"), &payloads, |payload| {
+        library.read_value(&mut &payload[5..]).is_ok()
+    });
 }
 
 criterion_group!(benches, decode);

@@ -9,11 +9,11 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
 use driftline::event::{
-    BadRecord, DecodeError, Decoder, Envelope, Event, Fields, Format, SchemaError, SchemaSource, Value,
-    WriterSchema,
+    BadRecord, Cell, DecodeError, Decoder, Envelope, Event, Fields, Format, Reader, Row, SchemaError,
+    SchemaSource, Value, WriterSchema,
 };
 use driftline::words::Time;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// JSON texts to start from.
 pub const SEEDS: [&str; 6] = [
@@ -53,12 +53,11 @@ impl SchemaSource for OneSchema {
 /// A JSON event, by the preset and as a flat record: the library agrees that it is JSON, and the
 /// event survives being written in the preset's form.
 pub fn json_event(data: &[u8]) {
-    static PRESET: LazyLock<Decoder> = LazyLock::new(|| Decoder::new(Format::Json, Envelope::driftline()));
-    static FLAT: LazyLock<Decoder> = LazyLock::new(|| {
-        let fields = Fields { features: String::new(), ..Fields::default() };
-        Decoder::new(Format::Json, Envelope::new(fields).expect("the pointers are distinct"))
-    });
-    for decoder in [&*PRESET, &*FLAT] {
+    static PRESET: LazyLock<Pair> = LazyLock::new(|| Pair::of(Format::Json, Fields::default()));
+    static FLAT: LazyLock<Pair> =
+        LazyLock::new(|| Pair::of(Format::Json, Fields { features: String::new(), ..Fields::default() }));
+    for Pair { decoder, reader } in [&*PRESET, &*FLAT] {
+        assert_read_as_decoded(decoder, reader, data);
         let event = match decoder.decode(Some(data), None, None) {
             Ok(event) => event,
             Err(error) => return check_message(error, data),
@@ -66,7 +65,7 @@ pub fn json_event(data: &[u8]) {
         let whole = serde_json::from_slice::<&serde_json::value::RawValue>(data);
         assert!(whole.is_ok(), "decoded what is not JSON");
         let Some(text) = as_json(&event) else { return };
-        let again = PRESET.decode(Some(text.as_bytes()), None, None);
+        let again = PRESET.decoder.decode(Some(text.as_bytes()), None, None);
         assert_eq!(format!("{event:?}"), format!("{:?}", again.expect("what was written is read")));
     }
 }
@@ -74,12 +73,14 @@ pub fn json_event(data: &[u8]) {
 /// Avro data of [`SCHEMA`]: the library reads the same from it, and the event survives being written
 /// by the library.
 pub fn avro_event(data: &[u8]) {
-    static DECODER: LazyLock<Decoder> = LazyLock::new(|| {
+    static PAIR: LazyLock<Pair> = LazyLock::new(|| {
         let schema = WriterSchema::parse(SCHEMA).expect("SCHEMA is well-formed");
-        Decoder::new(Format::Avro { schemas: Arc::new(OneSchema(Arc::new(schema))) }, Envelope::driftline())
+        Pair::of(Format::Avro { schemas: Arc::new(OneSchema(Arc::new(schema))) }, Fields::default())
     });
+    let Pair { decoder, reader } = &*PAIR;
     let payload = [&[0; 5], data].concat();
-    let event = match DECODER.decode(Some(&payload), None, None) {
+    assert_read_as_decoded(decoder, reader, &payload);
+    let event = match decoder.decode(Some(&payload), None, None) {
         Ok(event) => event,
         Err(error) => return check_message(error, data),
     };
@@ -91,8 +92,51 @@ pub fn avro_event(data: &[u8]) {
     let writer = GenericDatumWriter::builder(&PARSED).build().expect("SCHEMA resolves");
     let datum = writer.write_value_to_vec(as_avro(&event)).expect("the value is of SCHEMA");
     let payload = [&[0; 5][..], &datum].concat();
-    let again = DECODER.decode(Some(&payload), None, None).expect("what was written is read");
+    let again = decoder.decode(Some(&payload), None, None).expect("what was written is read");
     assert_eq!(said_by_event(&event), said_by_event(&again));
+}
+
+/// A decoder, and a reader that has read whatever was tried before.
+struct Pair {
+    decoder: Decoder,
+    reader: Mutex<Reader>,
+}
+
+impl Pair {
+    fn of(format: Format, fields: Fields) -> Pair {
+        let envelope = Envelope::new(fields).expect("the pointers are distinct");
+        let decoder = || Decoder::new(format.clone(), envelope.clone());
+        Pair { decoder: decoder(), reader: Mutex::new(Reader::new(decoder())) }
+    }
+}
+
+/// A reader takes what its decoder decodes, and refuses the rest for the same reason.
+fn assert_read_as_decoded(decoder: &Decoder, reader: &Mutex<Reader>, payload: &[u8]) {
+    let mut reader = reader.lock().expect("no earlier try failed");
+    match (decoder.decode(Some(payload), None, None), reader.read(Some(payload), None, None)) {
+        (Ok(event), Ok(row)) => assert_eq!(said_by_row(&row), counted(&event)),
+        (Err(decoded), Err(read)) => assert_eq!(read, decoded),
+        (Ok(event), Err(error)) => panic!("{event:?} was refused: {error}"),
+        (Err(error), Ok(row)) => panic!("{:?} was read, but: {error}", said_by_row(&row)),
+    }
+}
+
+/// What of an event is counted, in a form that compares and leaves the columns' order out.
+fn counted(event: &Event) -> Vec<String> {
+    let mut said: Vec<String> =
+        event.columns.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
+    said.sort();
+    said.push(format!("{} {} {}", event.model, event.version, event.time.ms()));
+    said
+}
+
+fn said_by_row(row: &Row) -> Vec<String> {
+    let column =
+        |(number, cell): &(u32, Cell)| format!("{} {:?}", row.columns().name(*number), row.value(*cell));
+    let mut said: Vec<String> = row.cells().iter().map(column).collect();
+    said.sort();
+    said.push(format!("{} {} {}", row.model(), row.version(), row.time().ms()));
+    said
 }
 
 /// A message says something, in one line, and nothing of the payload's longer words.

@@ -7,28 +7,27 @@
 //! transaction of what was made of their records.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::message::Message as _;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::bus::fault;
+use crate::bus::fetched::{Fetched, Fetches};
 use crate::bus::offsets::list_offsets;
-use crate::bus::owned::{Committed, Cursor, LostOffsets, PartitionEnds, Polled, Table};
+use crate::bus::owned::{Committed, LostOffsets, PartitionEnds, Polled, Table};
 use crate::bus::rebalance::{Change, Reading, Rebalances, assign};
-use crate::bus::record::{Record, TopicPartition};
+use crate::bus::record::{TopicPartition, topic_of};
+use crate::bus::records::Records;
 use crate::bus::settings::KafkaSettings;
 use crate::error::{Error, Result};
 
 /// How long a request to the broker may take.
-const REQUEST: Duration = Duration::from_secs(10);
-/// After this time a partition that cannot be moved is started anew.
-const SETTLE: Duration = Duration::from_millis(500);
+pub(super) const REQUEST: Duration = Duration::from_secs(10);
 
 /// What to do about two processes of one name.
 const SHARED_NAME: &str =
@@ -37,10 +36,16 @@ const SHARED_NAME: &str =
 /// A member of a stage's group. For one thread; dropping it leaves the group, unless the member is
 /// static (see `kafka.instance`).
 pub struct StageConsumer {
-    consumer: BaseConsumer<Rebalances>,
-    table: RefCell<Table>,
+    // These two are dropped before the client that they come from.
+    /// Taken from the client and not yet handed out.
+    pub(super) waiting: RefCell<VecDeque<Fetched>>,
+    pub(super) fetches: RefCell<Fetches>,
+    pub(super) consumer: BaseConsumer<Rebalances>,
+    pub(super) table: RefCell<Table>,
     /// Assigned and not yet started.
-    pending: RefCell<Vec<TopicPartition>>,
+    pub(super) pending: RefCell<Vec<TopicPartition>>,
+    /// Started and not yet heard of.
+    pub(super) unheard: RefCell<Vec<TopicPartition>>,
     readings: RefCell<BTreeMap<TopicPartition, Reading>>,
 }
 
@@ -57,10 +62,15 @@ impl StageConsumer {
             .create_with_context(Rebalances::default())
             .map_err(|error| fault::kafka(&cannot, &error))?;
         consumer.subscribe(topics).map_err(|error| fault::kafka(&cannot, &error))?;
+        // SAFETY: the consumer's client outlives the fetches, see the fields' order.
+        let fetches = unsafe { Fetches::new(consumer.client().native_ptr()) };
         Ok(StageConsumer {
+            waiting: RefCell::default(),
+            fetches: RefCell::new(fetches),
             consumer,
             table: RefCell::default(),
             pending: RefCell::default(),
+            unheard: RefCell::default(),
             readings: RefCell::default(),
         })
     }
@@ -77,53 +87,61 @@ impl StageConsumer {
         if let Some(news) = self.news() {
             return Ok(news);
         }
-        match self.consumer.poll(timeout) {
-            None => Ok(self.news().unwrap_or(Polled::Nothing)),
-            Some(result) => self.polled(result),
+        if let Some(polled) = self.next_fetched()? {
+            return Ok(polled);
         }
+        // What the group says does not come with the records.
+        let trouble = self.hear()?.map(|error| self.trouble(&error));
+        if let Some(polled) = self.news().or(trouble) {
+            return Ok(polled);
+        }
+        // librdkafka undoes this when it stops a partition, at some time before it starts it again.
+        self.unheard.borrow().iter().try_for_each(|partition| self.receive(partition))?;
+        self.fetches.borrow_mut().take(timeout, &mut *self.waiting.borrow_mut());
+        Ok(self.next_fetched()?.unwrap_or(Polled::Nothing))
     }
 
-    fn polled<'a>(&'a self, result: Result<BorrowedMessage<'a>, KafkaError>) -> Result<Polled<'a>> {
-        match result {
-            Ok(message) => {
-                if self.advance(&message) {
-                    return Ok(Polled::Record(Record::new(message)));
-                }
-                self.put_back(&message)?;
-                Ok(Polled::Nothing)
+    /// Serves what librdkafka has to say beside records, and returns what troubles it.
+    fn hear(&self) -> Result<Option<KafkaError>> {
+        match self.consumer.poll(Duration::ZERO) {
+            None => Ok(None),
+            Some(Ok(message)) => {
+                // A partition that librdkafka made anew, as when its topic was, delivers there again.
+                let partition = TopicPartition::new(message.topic(), message.partition());
+                self.receive(&partition)?;
+                self.put_back(&partition, message.offset())?;
+                Ok(None)
             }
-            Err(KafkaError::PartitionEOF(partition)) => Ok(self.end_of(partition).unwrap_or(Polled::Nothing)),
-            Err(KafkaError::MessageConsumptionFatal(code)) => Err(fatal(code)),
-            Err(error) => Ok(self.trouble(&error)),
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => Err(fatal(code)),
+            Some(Err(error)) => Ok(Some(error)),
         }
     }
 
-    /// Starts all partitions of the last [`Polled::Assigned`], each at its offset; `paused` ones
-    /// wait for [`StageConsumer::resume`] (while their state is restored, say).
-    ///
-    /// # Errors
-    /// librdkafka refuses, or the broker does not answer.
-    ///
-    /// # Panics
-    /// A partition that was assigned and not yet started is left out, or another is named.
-    pub fn start(&self, offsets: &[(TopicPartition, i64)], paused: bool) -> Result<()> {
-        let mut pending = self.pending.borrow_mut();
-        let mut named: Vec<TopicPartition> = offsets.iter().map(|(partition, _)| partition.clone()).collect();
-        pending.sort();
-        named.sort();
-        assert_eq!(*pending, named, "all assigned partitions are started, and no others");
-        let cannot = "cannot start reading assigned partitions";
-        let list = offset_list(offsets)?;
-        assign(&self.consumer, &list).map_err(|error| fault::kafka(cannot, &error))?;
-        pending.clear();
-        // A pause outlives an assignment in librdkafka, so that it is always set anew.
-        let set = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
-        set.map_err(|error| fault::kafka(cannot, &error))?;
-        let mut table = self.table.borrow_mut();
-        for (partition, offset) in offsets {
-            table.set(partition, Some(Cursor { position: *offset, paused, at_end: false }));
+    /// The next of what was fetched.
+    fn next_fetched(&self) -> Result<Option<Polled<'_>>> {
+        loop {
+            if let Some(records) = Records::of_next(&self.waiting, &self.table) {
+                self.heard_of(records.source());
+                return Ok(Some(Polled::Records(records)));
+            }
+            let Some(fetched) = self.waiting.borrow_mut().pop_front() else { return Ok(None) };
+            let message = fetched.native();
+            let partition = TopicPartition::new(topic_of(message), message.partition);
+            let Some(code) = fetched.error() else {
+                self.put_back(&partition, message.offset)?;
+                continue;
+            };
+            let polled = self.trouble(&KafkaError::MessageConsumption(code.into()));
+            if !matches!(polled, Polled::Lost(_)) {
+                // An error moves librdkafka on as if it were a record.
+                self.put_back(&partition, i64::MAX)?;
+            }
+            return Ok(Some(polled));
         }
-        Ok(())
+    }
+
+    fn heard_of(&self, partition: &TopicPartition) {
+        self.unheard.borrow_mut().retain(|unheard| unheard != partition);
     }
 
     /// What the group has committed for `partitions` (any of the group's, not only own ones), in
@@ -157,103 +175,6 @@ impl StageConsumer {
         committed.collect()
     }
 
-    /// Goes to these offsets: the next record of each partition is the one there or the first after
-    /// it. Paused partitions stay paused.
-    ///
-    /// # Errors
-    /// The broker does not answer within ten seconds.
-    ///
-    /// # Panics
-    /// A partition is not owned.
-    pub fn rewind(&self, offsets: &[(TopicPartition, i64)]) -> Result<()> {
-        let cannot = "cannot go back to an offset";
-        let started = Instant::now();
-        let mut left: Vec<(TopicPartition, i64)> = offsets.to_vec();
-        while !left.is_empty() {
-            let result = self.consumer.seek_partitions(offset_list(&left)?, REQUEST);
-            let list = result.map_err(|error| fault::kafka(cannot, &error))?;
-            let mut failed = Vec::new();
-            for (partition, offset) in left {
-                let element = list.find_partition(&partition.topic, partition.partition);
-                match element.map_or(Ok(()), |element| element.error()) {
-                    Ok(()) => self.moved(&partition, offset),
-                    Err(KafkaError::OffsetFetch(Code::State | Code::PreviousInProgress)) => {
-                        failed.push((partition, offset));
-                    }
-                    Err(error) => return Err(fault::kafka(cannot, &error).at(partition)),
-                }
-            }
-            left = failed;
-            // A partition that was just started cannot be moved for some milliseconds, one whose
-            // fetching ended in an error never.
-            if !left.is_empty() && started.elapsed() >= SETTLE {
-                if self.has_changes() {
-                    let error = Error::bus("the group is rebalancing: poll first").at(&left[0].0);
-                    return Err(error.retriable());
-                }
-                return self.restart(&left).map_err(|error| fault::kafka(cannot, &error).at(&left[0].0));
-            }
-            if !left.is_empty() {
-                sleep(Duration::from_millis(10));
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes partitions out of the assignment and in again at these offsets.
-    fn restart(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
-        let partitions: Vec<TopicPartition> =
-            offsets.iter().map(|(partition, _)| partition.clone()).collect();
-        for (partition, offset) in offsets {
-            self.moved(partition, *offset);
-        }
-        match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                self.consumer.incremental_unassign(&partition_list(&partitions))?;
-                self.consumer.incremental_assign(&native_offsets(offsets)?)
-            }
-            RebalanceProtocol::Eager | RebalanceProtocol::None => {
-                let all: Vec<(TopicPartition, i64)> = self
-                    .table
-                    .borrow()
-                    .iter()
-                    .map(|(partition, cursor)| (partition, cursor.position))
-                    .collect();
-                self.consumer.assign(&native_offsets(&all)?)
-            }
-        }
-    }
-
-    fn moved(&self, partition: &TopicPartition, offset: i64) {
-        let mut table = self.table.borrow_mut();
-        let cursor =
-            table.get(&partition.topic, partition.partition).expect("only owned partitions are rewound");
-        cursor.position = offset;
-        cursor.at_end = false;
-    }
-
-    /// Hands out no more records of these partitions.
-    ///
-    /// # Errors
-    /// librdkafka refuses.
-    pub fn pause(&self, partitions: &[TopicPartition]) -> Result<()> {
-        let list = partition_list(partitions);
-        self.consumer.pause(&list).map_err(|error| fault::kafka("cannot pause partitions", &error))?;
-        self.mark_paused(partitions, true);
-        Ok(())
-    }
-
-    /// Hands out records of these partitions again, from where they were.
-    ///
-    /// # Errors
-    /// librdkafka refuses.
-    pub fn resume(&self, partitions: &[TopicPartition]) -> Result<()> {
-        let list = partition_list(partitions);
-        self.consumer.resume(&list).map_err(|error| fault::kafka("cannot resume partitions", &error))?;
-        self.mark_paused(partitions, false);
-        Ok(())
-    }
-
     /// Polls without handing anything out, for long work (a restore) during which all partitions
     /// are paused: it keeps the membership alive. What the group says in the meantime comes out of
     /// the next [`StageConsumer::poll`]; whether there is something is returned.
@@ -261,11 +182,7 @@ impl StageConsumer {
     /// # Errors
     /// As [`StageConsumer::poll`].
     pub fn tend(&self) -> Result<bool> {
-        match self.consumer.poll(Duration::ZERO) {
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => return Err(fatal(code)),
-            Some(Ok(message)) => self.put_back(&message)?,
-            _ => {}
-        }
+        self.hear()?;
         Ok(self.has_changes())
     }
 
@@ -321,50 +238,45 @@ impl StageConsumer {
         ends.collect()
     }
 
-    fn mark_paused(&self, partitions: &[TopicPartition], paused: bool) {
-        let mut table = self.table.borrow_mut();
-        for partition in partitions {
-            if let Some(cursor) = table.get(&partition.topic, partition.partition) {
-                cursor.paused = paused;
-            }
-        }
-    }
-
-    /// Whether this record may be handed out: its partition is owned, not paused, and was not
-    /// rewound past it while it was in flight.
-    fn advance(&self, message: &BorrowedMessage<'_>) -> bool {
-        let mut table = self.table.borrow_mut();
-        match table.get(message.topic(), message.partition()) {
-            Some(cursor) if !cursor.paused && message.offset() >= cursor.position => {
-                cursor.position = message.offset() + 1;
-                cursor.at_end = false;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Sees to it that a record which must not be handed out now comes again later, where its
-    /// partition is owned.
-    fn put_back(&self, message: &BorrowedMessage<'_>) -> Result<()> {
-        let partition = TopicPartition::new(message.topic(), message.partition());
-        match self.position(&partition) {
-            Some(position) if position <= message.offset() => self.rewind(&[(partition, position)]),
-            _ => Ok(()),
-        }
-    }
-
     /// The next change of what is owned, or the next end that was reached.
     fn news(&self) -> Option<Polled<'_>> {
         let context = self.consumer.context();
         if !context.has_news() {
             return None;
         }
-        let news = self.next_change().or_else(|| self.next_end());
+        if let Some(news) = self.next_change() {
+            return Some(news);
+        }
+        if let Some(readings) = context.take_readings() {
+            *self.readings.borrow_mut() = readings;
+        }
+        // What was taken and not yet handed out comes before its partition's end.
+        if !self.waiting.borrow().is_empty() {
+            return None;
+        }
+        let news = self.next_end();
         if news.is_none() {
             context.seen();
         }
         news
+    }
+
+    /// A partition that the last statistics show read to its end.
+    fn next_end(&self) -> Option<Polled<'_>> {
+        let readings = self.readings.borrow();
+        let mut table = self.table.borrow_mut();
+        let (partition, _) = table.iter().find(|(partition, cursor)| {
+            readings.get(partition).is_some_and(|reading| {
+                // A position past that end was reached after the reading, which then says nothing.
+                let read = reading.app_offset.max(cursor.position);
+                !cursor.at_end
+                    && !cursor.paused
+                    && read >= reading.stable_end
+                    && cursor.position <= reading.stable_end
+            })
+        })?;
+        table.get(&partition.topic, partition.partition)?.at_end = true;
+        Some(Polled::Eof(partition))
     }
 
     fn next_change(&self) -> Option<Polled<'_>> {
@@ -387,7 +299,9 @@ impl StageConsumer {
                     for partition in &partitions {
                         table.set(partition, None);
                     }
+                    self.forget_fetched(&partitions);
                     self.pending.borrow_mut().retain(|partition| !partitions.contains(partition));
+                    self.unheard.borrow_mut().retain(|partition| !partitions.contains(partition));
                     return Some(Polled::Revoked(partitions));
                 }
                 Change::Failed(error) => {
@@ -395,35 +309,6 @@ impl StageConsumer {
                 }
             }
         }
-    }
-
-    /// librdkafka tells the partition that ended and rdkafka drops its topic, so that this says
-    /// which one only where one topic has that partition. For the others see `next_end`.
-    fn end_of(&self, partition: i32) -> Option<Polled<'_>> {
-        let mut table = self.table.borrow_mut();
-        let (partition, cursor) = table.only(partition)?;
-        (!std::mem::replace(&mut cursor.at_end, true)).then_some(Polled::Eof(partition))
-    }
-
-    /// A partition that the last statistics show read to its end.
-    fn next_end(&self) -> Option<Polled<'_>> {
-        if let Some(readings) = self.consumer.context().take_readings() {
-            *self.readings.borrow_mut() = readings;
-        }
-        let readings = self.readings.borrow();
-        let mut table = self.table.borrow_mut();
-        let (partition, _) = table.iter().find(|(partition, cursor)| {
-            readings.get(partition).is_some_and(|reading| {
-                // A position past that end was reached after the reading, which then says nothing.
-                let read = reading.app_offset.max(cursor.position);
-                !cursor.at_end
-                    && !cursor.paused
-                    && read >= reading.stable_end
-                    && cursor.position <= reading.stable_end
-            })
-        })?;
-        table.get(&partition.topic, partition.partition)?.at_end = true;
-        Some(Polled::Eof(partition))
     }
 
     fn trouble(&self, error: &KafkaError) -> Polled<'_> {
@@ -466,24 +351,4 @@ fn fatal(code: Code) -> Error {
         }
         other => fault::coded("cannot stay in the consumer group", other),
     }
-}
-
-fn partition_list(partitions: &[TopicPartition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(&partition.topic, partition.partition);
-    }
-    list
-}
-
-fn offset_list(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList> {
-    native_offsets(offsets).map_err(|error| fault::kafka("there is no such offset", &error))
-}
-
-fn native_offsets(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (partition, offset) in offsets {
-        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))?;
-    }
-    Ok(list)
 }

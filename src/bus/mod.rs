@@ -13,12 +13,16 @@ mod consumer;
 // A small broker inside this process, for the demo and for quick tests.
 mod embedded;
 mod fault;
+// Records taken from librdkafka many at a time.
+mod fetched;
 // A compacted topic that is read to its end and then followed.
 mod follower;
 // What a group has committed, looked at from outside.
 mod group;
 // One partition's log from an offset to its end.
 mod log;
+// Where a stage's consumer reads.
+mod moves;
 // Where partitions begin and end.
 mod offsets;
 // Records on their way out, and what the broker said of them.
@@ -32,6 +36,8 @@ mod rebalance;
 mod publish;
 // Records, their headers and their partitions.
 mod record;
+// Records of one partition, one after the other.
+mod records;
 // A client of a Confluent-compatible schema registry.
 mod registry;
 // Brokers, names and properties, checked.
@@ -54,6 +60,7 @@ pub use partition::partition_of;
 pub use publish::Publisher;
 pub use rdkafka::consumer::ConsumerGroupMetadata;
 pub use record::{OutgoingHeaders, Record, RecordPlace, TopicPartition};
+pub use records::Records;
 pub use registry::{Registry, RegistryFailure, RegistrySettings, Schema, SchemaFormat};
 pub use settings::{KafkaSettings, check_property, is_secret, refused_properties};
 pub use tail::{Outcome, Progress};

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::bus::record::{Record, TopicPartition};
+use crate::bus::record::TopicPartition;
+use crate::bus::records::Records;
 use crate::error::Error;
 
 /// What one [`crate::bus::StageConsumer::poll`] brought.
 pub enum Polled<'a> {
-    /// The next record of one of the partitions.
-    Record(Record<'a>),
+    /// The next records of one of the partitions: at least one.
+    Records(Records<'a>),
     /// These partitions are now this member's. Answer with [`crate::bus::StageConsumer::start`] soon: until
     /// then the member cannot take part in the next rebalance.
     Assigned(Vec<TopicPartition>),
@@ -99,6 +100,20 @@ impl Table {
         partitions[index] = cursor;
     }
 
+    /// An owned partition, and where its cursor is.
+    pub(super) fn find(&self, topic: &str, partition: i32) -> Option<(TopicPartition, Slot)> {
+        let at = self.0.iter().position(|(name, _)| **name == *topic)?;
+        let (topic, partitions) = &self.0[at];
+        let index = usize::try_from(partition).ok()?;
+        partitions.get(index)?.as_ref()?;
+        Some((TopicPartition::new(topic.clone(), partition), Slot(at, index)))
+    }
+
+    /// The cursor in a slot, while its partition is owned.
+    pub(super) fn at(&mut self, Slot(topic, partition): Slot) -> Option<&mut Cursor> {
+        self.0.get_mut(topic)?.1.get_mut(partition)?.as_mut()
+    }
+
     /// All owned partitions.
     pub(super) fn iter(&self) -> impl Iterator<Item = (TopicPartition, &Cursor)> {
         self.0.iter().flat_map(|(topic, partitions)| {
@@ -107,15 +122,8 @@ impl Table {
             })
         })
     }
-
-    /// The owned partition with this number, where only one topic has it.
-    pub(super) fn only(&mut self, partition: i32) -> Option<(TopicPartition, &mut Cursor)> {
-        let index = usize::try_from(partition).ok()?;
-        let mut found = self.0.iter_mut().filter_map(|(topic, partitions)| {
-            let cursor = partitions.get_mut(index)?.as_mut()?;
-            Some((TopicPartition::new(topic.clone(), partition), cursor))
-        });
-        let only = found.next()?;
-        found.next().is_none().then_some(only)
-    }
 }
+
+/// Where the cursor of a partition is; it stays there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot(usize, usize);

@@ -28,7 +28,7 @@ pub(super) enum Change {
 /// Where librdkafka saw a partition end, once a second.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
-    /// The offset after the last record handed out, control records included.
+    /// The offset after the last record taken, control records included.
     pub app_offset: i64,
     /// The end of what is committed.
     pub stable_end: i64,

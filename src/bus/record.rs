@@ -3,13 +3,16 @@
 //! A [`Record`] borrows the bytes that were fetched; nothing is copied and nothing is decoded. The
 //! name of a header may be any bytes, since any producer may have written it.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use rdkafka::bindings;
-use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, Timestamp};
+use rdkafka::bindings::{self, rd_kafka_headers_t, rd_kafka_message_t, rd_kafka_timestamp_type_t};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Header, Headers as _, OwnedHeaders};
 use rdkafka::types::RDKafkaRespErr;
+
+use crate::bus::fetched::Fetched;
 
 /// One partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,55 +38,93 @@ impl fmt::Display for TopicPartition {
 }
 
 /// A record as fetched. It borrows from its consumer.
-pub struct Record<'a>(BorrowedMessage<'a>);
+pub struct Record<'a>(Held<'a>);
+
+/// How a record is held on to.
+enum Held<'a> {
+    Polled(BorrowedMessage<'a>),
+    /// One of a batch, with what holds on to the client.
+    Fetched(Fetched, PhantomData<&'a ()>),
+}
 
 impl<'a> Record<'a> {
     pub(super) fn new(message: BorrowedMessage<'a>) -> Self {
-        Record(message)
+        Record(Held::Polled(message))
+    }
+
+    /// A record that was fetched from a client which lives for `'a`.
+    pub(super) fn fetched(message: Fetched) -> Self {
+        Record(Held::Fetched(message, PhantomData))
+    }
+
+    fn native(&self) -> &rd_kafka_message_t {
+        match &self.0 {
+            // SAFETY: rdkafka's pointer is valid for as long as its message.
+            Held::Polled(message) => unsafe { &*message.ptr() },
+            Held::Fetched(message, _) => message.native(),
+        }
     }
 
     /// The topic that it came from.
     pub fn topic(&self) -> &str {
-        self.0.topic()
+        topic_of(self.native())
     }
 
     /// The partition that it came from.
     pub fn partition(&self) -> i32 {
-        self.0.partition()
+        self.native().partition
     }
 
     /// Its offset in the partition.
     pub fn offset(&self) -> i64 {
-        self.0.offset()
+        self.native().offset
     }
 
     /// Its key; `None` where it has none.
     pub fn key(&self) -> Option<&[u8]> {
-        self.0.key()
+        let message = self.native();
+        // SAFETY: so librdkafka describes the key, which lives as long as the message.
+        unsafe { bytes(message.key, message.key_len) }
     }
 
     /// Its value; `None` for a tombstone.
     pub fn payload(&self) -> Option<&[u8]> {
-        self.0.payload()
+        let message = self.native();
+        // SAFETY: so librdkafka describes the value, which lives as long as the message.
+        unsafe { bytes(message.payload, message.len) }
     }
 
     /// Its timestamp in milliseconds since 1970.
     pub fn timestamp_ms(&self) -> Option<i64> {
-        self.0.timestamp().to_millis()
+        self.timestamp().map(|(timestamp, _)| timestamp)
     }
 
     /// Whether the broker set the timestamp when it appended the record (else its producer did).
     pub fn is_broker_time(&self) -> bool {
-        matches!(self.0.timestamp(), Timestamp::LogAppendTime(_))
+        let of_broker = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
+        self.timestamp().is_some_and(|(_, kind)| kind == of_broker)
+    }
+
+    fn timestamp(&self) -> Option<(i64, rd_kafka_timestamp_type_t)> {
+        let none = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        let mut kind = none;
+        // SAFETY: the message lives as long as `self`.
+        let timestamp = unsafe { bindings::rd_kafka_message_timestamp(self.native(), &mut kind) };
+        (kind != none && timestamp != -1).then_some((timestamp, kind))
+    }
+
+    /// The list of its headers, which lives as long as the message; `None` where it has none.
+    fn native_headers(&self) -> Option<*mut rd_kafka_headers_t> {
+        let mut headers = std::ptr::null_mut();
+        // SAFETY: the message lives as long as `self`; librdkafka parses its headers once and they
+        // then live in the message.
+        let found = unsafe { bindings::rd_kafka_message_headers(self.native(), &mut headers) };
+        (found == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(headers)
     }
 
     /// Its headers in order: name and value.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        let mut headers = std::ptr::null_mut();
-        // SAFETY: the message lives as long as `self`; librdkafka parses its headers once and they
-        // then live in the message.
-        let found = unsafe { bindings::rd_kafka_message_headers(self.0.ptr(), &mut headers) };
-        let headers = (found == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(headers);
+        let headers = self.native_headers();
         (0..).map_while(move |index| {
             let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
             // SAFETY: `headers` is the list found above. librdkafka writes all three places or
@@ -110,7 +151,11 @@ impl<'a> Record<'a> {
     /// Its headers, copied as they are, to be sent on with others.
     pub fn copy_headers(&self) -> OutgoingHeaders {
         let bytes = self.headers().map(|(name, value)| header_bytes(name.len(), value)).sum();
-        let headers = self.0.headers().map_or_else(OwnedHeaders::new, |headers| headers.detach());
+        let headers = match self.native_headers() {
+            // SAFETY: rdkafka's type is a name for the list itself, as which it casts it likewise.
+            Some(headers) => unsafe { &*headers.cast::<BorrowedHeaders>() }.detach(),
+            None => OwnedHeaders::new(),
+        };
         OutgoingHeaders { headers, bytes }
     }
 
@@ -118,6 +163,21 @@ impl<'a> Record<'a> {
     pub fn place(&self) -> RecordPlace {
         RecordPlace { partition: TopicPartition::new(self.topic(), self.partition()), offset: self.offset() }
     }
+}
+
+/// The topic of a message.
+pub(super) fn topic_of(message: &rd_kafka_message_t) -> &str {
+    // SAFETY: a message that came from a partition has a topic, whose name ends with a zero and lives
+    // as long as the message.
+    let name = unsafe { CStr::from_ptr(bindings::rd_kafka_topic_name(message.rkt)) };
+    name.to_str().expect("Kafka allows ASCII in the names of topics")
+}
+
+/// # Safety
+/// `start` is null, or `size` bytes stand there for `'a`.
+unsafe fn bytes<'a>(start: *const c_void, size: usize) -> Option<&'a [u8]> {
+    // SAFETY: as the caller says.
+    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), size) })
 }
 
 /// Where a record stands. Shows as `topic[partition]@offset`.

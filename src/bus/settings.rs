@@ -128,10 +128,12 @@ impl KafkaSettings {
         if self.properties.get("group.protocol").is_none_or(|protocol| protocol != "consumer") {
             config.set("partition.assignment.strategy", "cooperative-sticky");
         }
-        // Own statistics, once a second, are the only place where librdkafka tells the end of a
-        // partition together with its topic.
+        // Own statistics, once a second, tell where partitions end.
         config.set("statistics.interval.ms", "1000");
         self.reading(&mut config);
+        // When ends come in a batch of records, librdkafka takes each for a record that was handed out,
+        // and leaves the next one out when it pauses and goes on, as in every rebalance.
+        config.set("enable.partition.eof", "false");
         if self.is_static {
             config.set("group.instance.id", &self.instance);
         }

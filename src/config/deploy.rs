@@ -3,7 +3,7 @@
 use super::{Config, Format, OnLostOffsets, Start};
 use crate::bus::{self, KafkaSettings, Registry, RegistrySettings, TopicSpec};
 use crate::error::{Error, Result};
-use crate::event::Decoder;
+use crate::event::{Decoder, Reader};
 use crate::policy::ReferenceSource;
 use crate::reference::Profile;
 use crate::service::{self, EvaluateSettings, ReferenceSettings, SketchSettings, StageTopics};
@@ -96,7 +96,7 @@ impl Config {
                 OnLostOffsets::Stop => service::OnLostOffsets::Stop,
                 OnLostOffsets::Continue => service::OnLostOffsets::Continue,
             },
-            decoder,
+            reader: Reader::new(decoder),
             sketcher: self.sketcher(),
             idle_timeout: Some(duration(self.window.idle_timeout_ms)),
             max_ahead_ms: self.input.max_ahead_ms,

@@ -2,10 +2,10 @@
 
 use super::delta::Delta;
 use super::sketcher::SketcherSettings;
-use crate::event::{Event, Value};
-use crate::reference::{CoarseCells, FeatureProfile, Profile};
+use crate::event::{Cell, Columns, Row};
+use crate::reference::{CoarseCells, FeatureProfile, Profile, ReferenceId};
 use crate::sketch::{Accumulator, FeatureSketch, category_name};
-use crate::window::PaneData;
+use crate::window::{OffsetRange, PaneData, Source};
 use crate::words::{ModelKey, Name, Pane};
 use std::sync::Arc;
 
@@ -15,30 +15,43 @@ pub(super) struct Buffer {
     profile: Option<Arc<Profile>>,
     report_unknown: bool,
     pub data: PaneData,
-    features: Vec<FeatureBuffer>,
-    /// Where the columns of the last event went, by their place in it: events of a stream are alike.
-    layout: Vec<(Name, Option<usize>)>,
+    features: Vec<Accumulator>,
+    /// Offsets of the counted rows, by the number of their source.
+    offsets: Vec<Option<OffsetRange>>,
+    /// The numbering of columns that `places` goes by.
+    numbering: Option<u64>,
+    /// What becomes of each column.
+    places: Vec<Place>,
+    /// Columns that the profile does not have, with their rows.
+    unknown: Vec<(Name, u64)>,
 }
 
-#[derive(Debug)]
-struct FeatureBuffer {
-    accumulator: Accumulator,
-    /// Rows up to the last one that had this feature; a column named twice counts once.
-    last_row: u64,
-    pushed: u64,
+/// What becomes of a column.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Number(usize),
+    Category(usize),
+    Unknown(usize),
+    Ignored,
 }
 
 impl Buffer {
     /// An empty buffer for rows counted by `profile`.
     pub fn new(profile: Option<Arc<Profile>>, settings: &SketcherSettings) -> Self {
-        let of = |feature: &FeatureProfile| FeatureBuffer {
-            accumulator: Accumulator::new(feature.kind, feature.basis.clone(), settings.unseen_cap),
-            last_row: 0,
-            pushed: 0,
+        let of = |feature: &FeatureProfile| {
+            Accumulator::new(feature.kind, feature.basis.clone(), settings.unseen_cap)
         };
         let features = profile.iter().flat_map(|profile| profile.features()).map(of).collect();
-        let (data, report_unknown) = (PaneData::default(), settings.report_unknown_features);
-        Buffer { profile, report_unknown, data, features, layout: Vec::new() }
+        Buffer {
+            profile,
+            report_unknown: settings.report_unknown_features,
+            data: PaneData::default(),
+            features,
+            offsets: Vec::new(),
+            numbering: None,
+            places: Vec::new(),
+            unknown: Vec::new(),
+        }
     }
 
     /// The reference that it counts by.
@@ -51,55 +64,149 @@ impl Buffer {
         self.features.len() + 1
     }
 
-    /// Counts an event.
-    pub fn push(&mut self, event: &Event<'_>) {
+    /// Counts a row, which stands at `offset` of the source of this number.
+    pub fn push(&mut self, row: &Row<'_>, source: usize, offset: i64) {
         self.data.flow.events += 1;
-        let Some(profile) = &self.profile else { return };
-        let row = self.data.flow.events;
-        for (at, (name, value)) in event.columns.iter().enumerate() {
-            let place = match self.layout.get(at) {
-                Some((known, place)) if **known == **name => *place,
-                _ => {
-                    let place = profile.position(name);
-                    self.layout.truncate(at);
-                    self.layout.push((name.as_ref().into(), place));
-                    place
-                }
-            };
-            match place {
-                Some(place) => self.features[place].push(value, row),
-                None if self.report_unknown => self.data.unknown.add(&category_name(name), 1),
-                None => {}
+        self.widen(source, OffsetRange::of(offset));
+        if self.profile.is_none() {
+            return;
+        }
+        if self.numbering != Some(row.columns().numbering()) {
+            self.numbering = Some(row.columns().numbering());
+            self.places.clear();
+            self.name_unknown();
+        }
+        for (number, cell) in row.cells() {
+            let number = *number as usize;
+            if self.places.len() <= number {
+                self.learn(row.columns(), number);
+            }
+            match (self.places[number], *cell) {
+                (Place::Number(at), Cell::Number(number)) => self.features[at].push_number(number),
+                (Place::Category(at), Cell::Text(text)) => self.features[at].push_text(row.bytes(text)),
+                (Place::Number(at) | Place::Category(at), cell) => self.features[at].push(&row.value(cell)),
+                (Place::Unknown(at), _) => self.unknown[at].1 += 1,
+                (Place::Ignored, _) => {}
             }
         }
     }
 
-    /// What it contributes to its pane; to the `look`, by coarse cell, too.
-    pub fn seal(self, key: ModelKey, pane: Pane, look: Option<(i64, &[Option<CoarseCells>])>) -> Delta {
+    fn widen(&mut self, source: usize, range: OffsetRange) {
+        if self.offsets.len() <= source {
+            self.offsets.resize(source + 1, None);
+        }
+        match &mut self.offsets[source] {
+            Some(known) => known.widen(range),
+            unknown => *unknown = Some(range),
+        }
+    }
+
+    /// Finds the places of all columns up to `number`.
+    #[cold]
+    fn learn(&mut self, columns: &Columns, number: usize) {
+        for number in self.places.len()..=number {
+            let name = columns.name(number as u32);
+            let position = self.profile.as_ref().and_then(|profile| profile.position(name));
+            self.places.push(match position {
+                Some(at) if self.features[at].kind().is_numeric() => Place::Number(at),
+                Some(at) => Place::Category(at),
+                None if self.report_unknown => {
+                    self.unknown.push((name.clone(), 0));
+                    Place::Unknown(self.unknown.len() - 1)
+                }
+                None => Place::Ignored,
+            });
+        }
+    }
+
+    /// Counts unknown columns by name, of which few are kept.
+    fn name_unknown(&mut self) {
+        let counted = self.unknown.drain(..).filter(|(_, rows)| *rows > 0);
+        counted.for_each(|(name, rows)| self.data.unknown.add(&category_name(&name), rows));
+    }
+
+    /// Ends it, with its sources named in the order of their numbers; its rows count for `look`, too.
+    pub fn close<'s>(
+        mut self,
+        key: ModelKey,
+        pane: Pane,
+        look: Option<Look>,
+        sources: impl Iterator<Item = &'s Source>,
+    ) -> Gathered {
+        self.name_unknown();
+        let ranges = sources.zip(self.offsets.drain(..));
+        self.data.offsets = ranges.filter_map(|(source, range)| Some((source.clone(), range?))).collect();
+        Gathered { key, pane, parts: vec![(look, self)] }
+    }
+
+    /// What its rows contribute to their pane; to the look, by coarse cell, too.
+    fn finish(self, look: Option<Look>) -> PaneData {
         let mut data = self.data;
         let rows = data.flow.events;
-        data.features = self.features.into_iter().map(|feature| feature.finish(rows)).collect();
-        if let Some((look, cells)) = look.filter(|_| !data.features.is_empty()) {
+        let finish = |mut feature: Accumulator| {
+            feature.push_missing(rows - feature.rows());
+            feature.finish()
+        };
+        data.features = self.features.into_iter().map(finish).collect();
+        if let Some(Look { number, cells }) = look.filter(|_| !data.features.is_empty()) {
             let counts = |(sketch, cells): (&FeatureSketch, &Option<CoarseCells>)| {
                 cells.as_ref().map(|cells| cells.count(&sketch.tally)).unwrap_or_default()
             };
-            data.looks.insert(look, data.features.iter().zip(cells).map(counts).collect());
+            data.looks.insert(number, data.features.iter().zip(&*cells).map(counts).collect());
         }
-        Delta { key, pane, reference: self.profile.map(|profile| profile.id().clone()), data }
+        data
     }
 }
 
-impl FeatureBuffer {
-    fn push(&mut self, value: &Value<'_>, row: u64) {
-        if self.last_row != row {
-            self.last_row = row;
-            self.pushed += 1;
-            self.accumulator.push(value);
-        }
+/// A look, and the coarse cells that the features with early sight are counted in there.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub number: i64,
+    pub cells: Arc<[Option<CoarseCells>]>,
+}
+
+/// The rows of one pane of a model key between two commits: a delta that is yet to be made of them,
+/// which takes longer than to gather the next ones can wait.
+#[derive(Debug)]
+pub struct Gathered {
+    key: ModelKey,
+    pane: Pane,
+    /// The rows by look, and those that count for none.
+    parts: Vec<(Option<Look>, Buffer)>,
+}
+
+impl Gathered {
+    /// The profile by which the rows were counted.
+    pub fn profile(&self) -> Option<&Arc<Profile>> {
+        self.parts[0].1.profile()
     }
 
-    fn finish(mut self, rows: u64) -> FeatureSketch {
-        self.accumulator.push_missing(rows - self.pushed);
-        self.accumulator.finish()
+    /// What was gathered, in order, with what is of one pane and reference as one.
+    pub(super) fn join(mut all: Vec<Gathered>) -> Vec<Gathered> {
+        let look = |gathered: &Gathered| gathered.parts[0].0.as_ref().map(|look| look.number);
+        all.sort_by(|a, b| (a.target(), look(a)).cmp(&(b.target(), look(b))));
+        let mut joined: Vec<Gathered> = Vec::with_capacity(all.len());
+        for gathered in all {
+            match joined.last_mut() {
+                Some(last) if last.target() == gathered.target() => last.parts.extend(gathered.parts),
+                _ => joined.push(gathered),
+            }
+        }
+        joined
+    }
+
+    fn target(&self) -> (&ModelKey, Pane, Option<&ReferenceId>) {
+        (&self.key, self.pane, self.profile().map(|profile| profile.id()))
+    }
+
+    /// What the rows contribute to their pane.
+    pub fn into_delta(self) -> Delta {
+        let Gathered { key, pane, parts } = self;
+        let reference = parts[0].1.profile().map(|profile| profile.id().clone());
+        let data = parts.into_iter().map(|(look, buffer)| buffer.finish(look)).reduce(|mut data, part| {
+            data.merge(&part);
+            data
+        });
+        Delta { key, pane, reference, data: data.unwrap_or_default() }
     }
 }

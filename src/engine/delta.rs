@@ -17,13 +17,6 @@ pub struct Delta {
     pub data: PaneData,
 }
 
-impl Delta {
-    /// Whether `other` is of the same pane and reference.
-    pub(super) fn is_of_same(&self, other: &Delta) -> bool {
-        self.key == other.key && self.pane == other.pane && self.reference == other.reference
-    }
-}
-
 /// How far an instance's input partitions have come, and which partitions there are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {

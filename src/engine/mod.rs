@@ -20,6 +20,7 @@ mod season;
 mod sketcher;
 mod state;
 
+pub use buffer::Gathered;
 pub use changes::Restore;
 pub use delta::{Delta, Progress};
 pub use evaluator::{Evaluator, EvaluatorSettings};

@@ -1,7 +1,7 @@
 //! Both stages in one piece, without a bus between them: for files, tests and benches.
 
 use super::{Evaluator, EvaluatorSettings, Output, Position, Sketcher, SketcherSettings, SourceState, Taken};
-use crate::event::{BadRecord, Event};
+use crate::event::{BadRecord, Event, RowBuffer};
 use crate::reference::References;
 use crate::words::{Name, Time};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 /// hold them, so that the results are those of the service.
 #[derive(Debug)]
 pub struct Pipeline {
+    rows: RowBuffer,
     sketcher: Sketcher,
     evaluator: Evaluator,
     references: References,
@@ -31,7 +32,7 @@ impl Pipeline {
             }
         }
         sketcher.set_topics(topics);
-        Pipeline { sketcher, evaluator: Evaluator::new(evaluator), references }
+        Pipeline { rows: RowBuffer::default(), sketcher, evaluator: Evaluator::new(evaluator), references }
     }
 
     /// The references; they may change between records.
@@ -48,7 +49,9 @@ impl Pipeline {
         record_time: Option<Time>,
         decoded: Result<Event<'_>, BadRecord>,
     ) -> Taken {
-        self.sketcher.take(topic, partition, offset, record_time, decoded, &self.references)
+        let row = decoded.map(|event| self.rows.of(&event));
+        let source = self.sketcher.source(topic, partition);
+        self.sketcher.take(source, offset, record_time, row, &self.references)
     }
 
     /// Passes on what stage 1 has gathered, as a commit does, and returns what stage 2 decided.
@@ -56,7 +59,7 @@ impl Pipeline {
         let drained = self.sketcher.drain();
         for delta in drained.deltas {
             let offset = self.evaluator.next_offset();
-            self.evaluator.merge(offset, Time::EPOCH, delta, &self.references);
+            self.evaluator.merge(offset, Time::EPOCH, delta.into_delta(), &self.references);
         }
         if let Some(progress) = drained.progress {
             let offset = self.evaluator.next_offset();

@@ -4,12 +4,12 @@
 //! stood before the record. State that outlives a commit is [`SourceState`] alone; it travels in the
 //! metadata of the committed offset, so that an abort or a move to another instance puts it back.
 
-use super::buffer::Buffer;
-use super::delta::{Delta, Progress};
-use crate::event::{BadReason, BadRecord, Event};
+use super::buffer::{Buffer, Gathered, Look};
+use super::delta::Progress;
+use crate::event::{BadReason, BadRecord, Row};
 use crate::policy::{Early, ModelSettings};
 use crate::reference::{CoarseCells, FeatureProfile, ReferenceId, References};
-use crate::window::{OffsetRange, PartitionProgress, Source};
+use crate::window::{PartitionProgress, Source};
 use crate::words::{Grid, ModelKey, Name, Pane, Time, fits_pattern};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -47,7 +47,7 @@ pub struct SketcherSettings {
     pub models: BTreeMap<Name, ModelSettings>,
     /// The settings of all others, where they are monitored.
     pub unlisted: ModelSettings,
-    /// The segment pointers of all models, in the order of [`Event::segment`].
+    /// The segment pointers of all models, in the order of [`crate::event::Event::segment`].
     pub segment_pointers: Vec<String>,
 }
 
@@ -115,10 +115,10 @@ pub struct Position {
 }
 
 /// What a commit sends.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Drained {
     /// Contributions to panes, ascending by key, pane and reference.
-    pub deltas: Vec<Delta>,
+    pub deltas: Vec<Gathered>,
     /// How far the partitions have come, when stage 2 should hear it.
     pub progress: Option<Progress>,
     /// Partitions whose offset moved since the last commit.
@@ -139,22 +139,39 @@ pub struct Sketcher {
     segment_positions: HashMap<Name, Vec<usize>>,
     topics: Vec<(Name, i32)>,
     sources: Vec<InputPartition>,
-    last_source: usize,
-    /// Model keys seen since the last commit, by model and version.
-    routes: HashMap<Name, HashMap<Name, Vec<ModelKey>>>,
-    buffers: HashMap<Slot, Buffer>,
-    sealed: Vec<Delta>,
+    /// Model keys seen since the last commit, with their rows.
+    routes: Vec<Route>,
+    /// Places in `routes` by model and version.
+    known_routes: HashMap<Name, HashMap<Name, Vec<usize>>>,
+    last_route: usize,
+    closed: Vec<Gathered>,
     coarse: CoarseBook,
     buffered_features: usize,
     generation: u64,
     announce: bool,
 }
 
-/// A pane of a model key, and the look of the rows that are in one.
-type Slot = (ModelKey, Pane, Option<i64>);
-
 /// The coarse cells of references' features, where early sight is on, made once.
 type CoarseBook = HashMap<(ReferenceId, Early), Arc<[Option<CoarseCells>]>>;
+
+#[derive(Debug)]
+struct Route {
+    key: ModelKey,
+    /// Where the values of the key's segment stand among those of a row.
+    segment_at: Vec<usize>,
+    early: Early,
+    /// Open panes, and the looks of the rows that are in one: few, the usual one last.
+    buffers: Vec<(Slot, Buffer)>,
+}
+
+type Slot = (Pane, Option<i64>);
+
+impl Route {
+    fn fits(&self, row: &Row<'_>) -> bool {
+        let ModelKey { model, version, segment } = &self.key;
+        row.is_of(model, version, self.segment_at.iter().copied().zip(segment.iter().map(|value| &**value)))
+    }
+}
 
 #[derive(Debug)]
 struct InputPartition {
@@ -179,10 +196,10 @@ impl Sketcher {
             segment_positions,
             topics: Vec::new(),
             sources: Vec::new(),
-            last_source: 0,
-            routes: HashMap::new(),
-            buffers: HashMap::new(),
-            sealed: Vec::new(),
+            routes: Vec::new(),
+            known_routes: HashMap::new(),
+            last_route: 0,
+            closed: Vec::new(),
             coarse: CoarseBook::default(),
             buffered_features: 0,
             generation: 0,
@@ -201,16 +218,12 @@ impl Sketcher {
     /// Takes over a partition from a committed position.
     pub fn assign(&mut self, position: Position) {
         let Position { source, next_offset, state } = position;
-        self.sources.retain(|known| known.source != source);
-        self.sources.push(InputPartition {
-            source,
-            next_offset,
-            state,
-            moved: false,
-            idle: false,
-            told_look: None,
-        });
-        self.sources.sort_by(|a, b| a.source.cmp(&b.source));
+        let taken = InputPartition { source, next_offset, state, moved: false, idle: false, told_look: None };
+        // Buffers name sources by their place here, which must stay.
+        match self.sources.iter_mut().find(|known| known.source == taken.source) {
+            Some(known) => *known = taken,
+            None => self.sources.push(taken),
+        }
         self.announce = true;
     }
 
@@ -239,26 +252,30 @@ impl Sketcher {
         self.buffered_features
     }
 
-    /// Takes one record: decoded, or why it could not be. Records of partitions that are not
-    /// assigned, and offsets that were taken before, are a mistake of the caller.
+    /// The number of a partition that is assigned, until partitions are assigned or let go.
+    pub fn source(&self, topic: &str, partition: i32) -> usize {
+        let is = |known: &InputPartition| known.source.1 == partition && *known.source.0 == *topic;
+        self.sources.iter().position(is).expect("a record of a partition that is assigned")
+    }
+
+    /// Takes one record of the partition of this number: decoded, or why it could not be. Offsets
+    /// that were taken before are a mistake of the caller.
     pub fn take(
         &mut self,
-        topic: &str,
-        partition: i32,
+        source: usize,
         offset: i64,
         record_time: Option<Time>,
-        decoded: Result<Event<'_>, BadRecord>,
+        decoded: Result<Row<'_>, BadRecord>,
         references: &References,
     ) -> Taken {
-        let at = self.source_of(topic, partition);
-        let known = &mut self.sources[at];
-        assert!(offset >= known.next_offset, "offset {offset} of {topic}/{partition} was taken before");
+        let known = &mut self.sources[source];
+        assert!(offset >= known.next_offset, "offset {offset} of {:?} was taken before", known.source);
         known.next_offset = offset + 1;
         known.moved = true;
         // A partition that wakes holds the watermark again: stage 2 must hear it.
         self.announce |= std::mem::take(&mut known.idle);
-        match decoded.and_then(|event| believe(event, record_time, self.settings.max_future_skew_ms)) {
-            Ok(event) => self.take_event(at, offset, &event, references),
+        match decoded.and_then(|row| believe(row, record_time, self.settings.max_future_skew_ms)) {
+            Ok(row) => self.take_row(source, offset, &row, references),
             Err(bad) => Taken::Bad(bad),
         }
     }
@@ -266,8 +283,8 @@ impl Sketcher {
     /// Everything since the last commit. Stage 2 hears of progress when a watermark passed the end
     /// of a look, a claim is due, or ownership or the set of partitions changed.
     pub fn drain(&mut self) -> Drained {
-        self.seal_all();
-        let deltas = merged(std::mem::take(&mut self.sealed));
+        self.close();
+        let deltas = Gathered::join(std::mem::take(&mut self.closed));
         self.forget_rows();
 
         let (grid, lateness) = (self.settings.grid, self.settings.allowed_lateness_ms);
@@ -277,89 +294,89 @@ impl Sketcher {
             due |= look != known.told_look;
             known.told_look = look;
         }
-        let positions =
-            self.sources.iter().filter(|known| known.moved).map(InputPartition::position).collect();
-        self.sources.iter_mut().for_each(|known| known.moved = false);
+        let positions = self.in_order().filter(|known| known.moved).map(InputPartition::position).collect();
         let progress = due.then(|| Progress {
             topics: self.topics.clone(),
-            partitions: self.sources.iter().map(|known| known.progress(lateness)).collect(),
+            partitions: self.in_order().map(|known| known.progress(lateness)).collect(),
         });
+        self.sources.iter_mut().for_each(|known| known.moved = false);
         Drained { deltas, progress, positions }
     }
 
     /// All partitions with their positions, committed or not.
     pub fn positions(&self) -> Vec<Position> {
-        self.sources.iter().map(InputPartition::position).collect()
+        self.in_order().map(InputPartition::position).collect()
     }
 
-    /// Turns what is buffered into deltas.
-    fn seal_all(&mut self) {
-        for ((key, pane, look), buffer) in std::mem::take(&mut self.buffers) {
-            let early = self.settings.model(&key.model).policy.early;
-            let coarse = look.zip(buffer.profile()).map(|(look, profile)| {
-                let of = |feature: &FeatureProfile| early.is_on(feature).then(|| CoarseCells::of(feature));
-                let make = || profile.features().iter().map(of).collect();
-                (look, self.coarse.entry((profile.id().clone(), early)).or_insert_with(make).clone())
-            });
-            let look = coarse.as_ref().map(|(look, cells)| (*look, &**cells));
-            self.sealed.push(buffer.seal(key, pane, look));
-        }
+    fn in_order(&self) -> impl Iterator<Item = &InputPartition> {
+        let mut sources: Vec<&InputPartition> = self.sources.iter().collect();
+        sources.sort_by(|a, b| a.source.cmp(&b.source));
+        sources.into_iter()
     }
 
     fn forget_rows(&mut self) {
-        self.buffers.clear();
-        self.sealed.clear();
         self.routes.clear();
+        self.known_routes.clear();
+        self.closed.clear();
         self.buffered_features = 0;
     }
 
-    fn source_of(&mut self, topic: &str, partition: i32) -> usize {
-        let is = |known: &InputPartition| known.source.1 == partition && *known.source.0 == *topic;
-        if !self.sources.get(self.last_source).is_some_and(is) {
-            let found = self.sources.iter().position(is);
-            self.last_source = found.expect("a record of a partition that is assigned");
+    /// Ends all buffers.
+    fn close(&mut self) {
+        for Route { key, early, buffers, .. } in &mut self.routes {
+            for ((pane, look), buffer) in buffers.drain(..) {
+                let look = look.zip(buffer.profile()).map(|(number, profile)| {
+                    let of =
+                        |feature: &FeatureProfile| early.is_on(feature).then(|| CoarseCells::of(feature));
+                    let make = || profile.features().iter().map(of).collect();
+                    let cells = self.coarse.entry((profile.id().clone(), *early)).or_insert_with(make);
+                    Look { number, cells: cells.clone() }
+                });
+                let sources = self.sources.iter().map(|known| &known.source);
+                self.closed.push(buffer.close(key.clone(), pane, look, sources));
+            }
         }
-        self.last_source
     }
 
-    fn take_event(&mut self, at: usize, offset: i64, event: &Event<'_>, references: &References) -> Taken {
+    fn take_row(&mut self, at: usize, offset: i64, row: &Row<'_>, references: &References) -> Taken {
         let known = &mut self.sources[at];
         let before = known.state.watermark(self.settings.allowed_lateness_ms);
-        known.state.max_time_ms = known.state.max_time_ms.max(Some(event.time.ms()));
-        match self.route(event) {
+        known.state.max_time_ms = known.state.max_time_ms.max(Some(row.time().ms()));
+        match self.route(row) {
             Routed::Unknown => {
                 self.sources[at].state.unrouted += 1;
-                Taken::Unrouted { model: event.model.as_ref().into() }
+                Taken::Unrouted { model: row.model().into() }
             }
             Routed::Refused => Taken::Bad(BadRecord {
                 reason: BadReason::UnknownModel,
                 message: "the event's model is not monitored".into(),
             }),
-            Routed::To(key) => {
+            Routed::To(route) => {
                 let grid = self.settings.grid;
-                let pane = grid.pane_of(event.time);
+                let pane = grid.pane_of(row.time());
                 let late_in =
                     before.filter(|watermark| grid.end(pane) <= *watermark).map(|w| grid.pane_of(w));
-                let source = self.sources[at].source.clone();
                 // A look that the watermark has passed is taken without the row; its pane is not.
-                let look = grid.look_of(event.time);
-                let is_early = self.settings.model(&key.model).policy.early != Early::Off
+                let look = grid.look_of(row.time());
+                let is_early = self.routes[route].early != Early::Off
                     && before.is_none_or(|watermark| grid.look_end(look) > watermark);
-                let look = Some(look).filter(|_| is_early);
-                let buffer = self.buffer(&key, late_in.unwrap_or(pane), look, references);
+                let slot = (late_in.unwrap_or(pane), Some(look).filter(|_| is_early));
+                let buffer = self.buffer(route, slot, references);
                 if late_in.is_some() {
                     buffer.data.flow.late += 1;
-                    return Taken::Late { model: key.model };
+                    return Taken::Late { model: self.routes[route].key.model.clone() };
                 }
-                buffer.push(event);
-                OffsetRange::widen_in(&mut buffer.data.offsets, &source, OffsetRange::of(offset));
+                buffer.push(row, at, offset);
                 Taken::Counted
             }
         }
     }
 
-    fn route(&mut self, event: &Event<'_>) -> Routed {
-        let model = event.model.as_ref();
+    fn route(&mut self, row: &Row<'_>) -> Routed {
+        if self.routes.get(self.last_route).is_some_and(|route| route.fits(row)) {
+            return Routed::To(self.last_route);
+        }
+        let (model, version) = (row.model(), row.version());
         if !self.settings.models.contains_key(model) {
             match self.settings.unknown_models {
                 UnknownModels::Monitor
@@ -368,69 +385,51 @@ impl Sketcher {
                 UnknownModels::Monitor | UnknownModels::Count => return Routed::Unknown,
             }
         }
-        let wanted = self.segment_positions.get(model).map(Vec::as_slice).unwrap_or_default();
-        let same = |key: &&ModelKey| {
-            let values = key.segment.iter().zip(wanted);
-            values.into_iter().all(|(value, at)| event.segment.get(*at).is_some_and(|v| **v == **value))
+        let known = self.known_routes.get(model).and_then(|versions| versions.get(version));
+        let fitting = known.into_iter().flatten().find(|route| self.routes[**route].fits(row));
+        self.last_route = match fitting {
+            Some(route) => *route,
+            None => self.add_route(row),
         };
-        let versions = self.routes.get(model).and_then(|versions| versions.get(event.version.as_ref()));
-        if let Some(key) = versions.into_iter().flatten().find(same) {
-            return Routed::To(key.clone());
-        }
-        let value = |at: &usize| event.segment.get(*at).map_or_else(|| "".into(), |v| Name::from(v.as_ref()));
-        let segment = wanted.iter().map(value).collect();
-        let key = ModelKey { model: model.into(), version: event.version.as_ref().into(), segment };
-        let versions = self.routes.entry(key.model.clone()).or_default();
-        versions.entry(key.version.clone()).or_default().push(key.clone());
-        Routed::To(key)
+        Routed::To(self.last_route)
+    }
+
+    fn add_route(&mut self, row: &Row<'_>) -> usize {
+        let segment_at = self.segment_positions.get(row.model()).cloned().unwrap_or_default();
+        let segment = segment_at.iter().map(|at| row.segment(*at).into()).collect();
+        let key = ModelKey { model: row.model().into(), version: row.version().into(), segment };
+        let versions = self.known_routes.entry(key.model.clone()).or_default();
+        versions.entry(key.version.clone()).or_default().push(self.routes.len());
+        let early = self.settings.model(&key.model).policy.early;
+        self.routes.push(Route { key, segment_at, early, buffers: Vec::new() });
+        self.routes.len() - 1
     }
 
     /// The buffer of a pane and look, by the reference that holds for it now.
-    fn buffer(
-        &mut self,
-        key: &ModelKey,
-        pane: Pane,
-        look: Option<i64>,
-        references: &References,
-    ) -> &mut Buffer {
+    fn buffer(&mut self, route: usize, slot: Slot, references: &References) -> &mut Buffer {
         if self.generation != references.generation() {
             // A reference came since: rows counted by another one go as a delta of their own.
             self.generation = references.generation();
-            self.seal_all();
+            self.close();
             self.coarse.clear();
         }
-        let slot = (key.clone(), pane, look);
-        if !self.buffers.contains_key(&slot) {
+        let Route { key, buffers, .. } = &mut self.routes[route];
+        let at = buffers.iter().rposition(|(open, _)| *open == slot).unwrap_or_else(|| {
             let model = self.settings.model(&key.model);
-            let start = self.settings.grid.start(pane);
+            let start = self.settings.grid.start(slot.0);
             let held = references.resolve(&key.model, &key.version, start, model.inherits());
             let buffer = Buffer::new(held.map(|held| held.profile), &self.settings);
             self.buffered_features += buffer.weight();
-            self.buffers.insert(slot.clone(), buffer);
-        }
-        self.buffers.get_mut(&slot).expect("it was put there")
+            buffers.push((slot, buffer));
+            buffers.len() - 1
+        });
+        &mut buffers[at].1
     }
-}
-
-/// The deltas in order, with those of one pane and reference as one.
-fn merged(mut deltas: Vec<Delta>) -> Vec<Delta> {
-    let look = |delta: &Delta| delta.data.looks.keys().next().copied();
-    deltas.sort_by(|a, b| {
-        let order = (&a.key, a.pane, &a.reference).cmp(&(&b.key, b.pane, &b.reference));
-        order.then_with(|| look(a).cmp(&look(b)))
-    });
-    let mut merged: Vec<Delta> = Vec::with_capacity(deltas.len());
-    for delta in deltas {
-        match merged.last_mut() {
-            Some(last) if last.is_of_same(&delta) => last.data.merge(&delta.data),
-            _ => merged.push(delta),
-        }
-    }
-    merged
 }
 
 enum Routed {
-    To(ModelKey),
+    /// To the route of this number.
+    To(usize),
     Unknown,
     Refused,
 }
@@ -452,15 +451,15 @@ impl InputPartition {
 }
 
 /// Refuses an event time that is further ahead of its record's timestamp than is believed.
-fn believe<'a>(event: Event<'a>, record_time: Option<Time>, skew_ms: i64) -> Result<Event<'a>, BadRecord> {
+fn believe(row: Row<'_>, record_time: Option<Time>, skew_ms: i64) -> Result<Row<'_>, BadRecord> {
     match record_time {
-        Some(record_time) if event.time.since_ms(record_time) > skew_ms => Err(BadRecord {
+        Some(record_time) if row.time().since_ms(record_time) > skew_ms => Err(BadRecord {
             reason: BadReason::FutureTime,
             message: format!(
                 "event time {} is more than max_future_skew ({skew_ms} ms) after the record's timestamp {record_time}",
-                event.time
+                row.time()
             ),
         }),
-        _ => Ok(event),
+        _ => Ok(row),
     }
 }

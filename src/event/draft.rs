@@ -13,14 +13,14 @@ use xxhash_rust::xxh3::xxh3_64;
 type Column<'a> = (Cow<'a, str>, Value<'a>);
 
 /// The column of a scalar prediction, and the first part of the names of several.
-const PREDICTION: &str = "prediction";
+pub(super) const PREDICTION: &str = "prediction";
 
 /// Columns reserved for: most events have fewer, and growing costs more than an empty seat.
 const USUAL_COLUMNS: usize = 32;
 
 /// Longest name of a model, version or segment: it goes into keys, ids and labels, of which a broker
 /// and a metrics server take only so much.
-const NAME_BYTES: usize = 256;
+pub(super) const NAME_BYTES: usize = 256;
 
 pub(super) struct Draft<'a> {
     envelope: &'a Envelope,
@@ -89,7 +89,7 @@ impl<'a> Draft<'a> {
 
     /// One of a prediction's several outputs.
     pub(super) fn output(&mut self, name: &str, value: Value<'a>) {
-        self.prediction.push((Cow::Owned(format!("{PREDICTION}.{name}")), value));
+        self.prediction.push((Cow::Owned(output(name)), value));
     }
 
     /// The event, or what makes it a bad record: no model, then no time, then no features.
@@ -130,6 +130,11 @@ impl<'a> Draft<'a> {
         keep_last(&mut self.features);
         Ok(Event { id: self.id, model, version, segment: self.segment, time, columns: self.features })
     }
+}
+
+/// The column of the output `name` of several.
+pub(super) fn output(name: &str) -> String {
+    format!("{PREDICTION}.{name}")
 }
 
 /// Refuses what is too long to name anything.

@@ -6,6 +6,14 @@
 //! nesting can't exhaust the stack. Of like names in an object the last wins. Messages name line
 //! and column and never quote the payload.
 
+mod follower;
+mod habit;
+mod number;
+mod reading;
+mod token;
+
+pub(super) use habit::Habit;
+
 use super::draft::Draft;
 use super::envelope::{Envelope, Members, Place};
 use super::scalar::Scalar;

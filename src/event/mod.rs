@@ -8,10 +8,15 @@ mod avro;
 mod draft;
 mod envelope;
 mod json;
+mod member;
+mod reader;
+mod row;
 mod scalar;
 pub(crate) use avro::Shape;
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};
+pub use reader::Reader;
+pub use row::{Cell, Columns, Row, RowBuffer, Text};
 
 use crate::words::Time;
 use std::borrow::Cow;

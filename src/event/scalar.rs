@@ -75,6 +75,13 @@ impl<'a> Scalar<'a> {
     }
 }
 
+/// The point in time that a text, which is UTF-8, says.
+#[inline]
+pub(super) fn time_of_text(text: &[u8]) -> TimeRead {
+    let time = rfc_3339(text).or_else(|| time_text(std::str::from_utf8(text).ok()?.trim()));
+    time.map_or(TimeRead::Unreadable, TimeRead::At)
+}
+
 /// RFC 3339, or a number of epoch units written as text.
 fn time_text(text: &str) -> Option<Time> {
     rfc_3339(text.as_bytes()).or_else(|| epoch_decimal(text)).or_else(|| Time::parse(text))
@@ -122,15 +129,17 @@ fn scaled(number: i128, magnitude: u128, places: u32) -> Option<Time> {
 /// [`Time::parse`] ends a day before the year 9999 does, which is a common "never", and it takes
 /// several times as long.
 fn rfc_3339(text: &[u8]) -> Option<Time> {
-    let number = |range: std::ops::Range<usize>| -> Option<i64> {
-        text.get(range)?.iter().try_fold(0i64, |number, digit| {
-            digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'))
-        })
+    let (head, mut rest) = text.split_first_chunk::<19>()?;
+    let mut are_digits = true;
+    let mut two = |at: usize| -> i64 {
+        let (tens, ones) = (head[at].wrapping_sub(b'0'), head[at + 1].wrapping_sub(b'0'));
+        are_digits &= tens < 10 && ones < 10;
+        i64::from(tens) * 10 + i64::from(ones)
     };
-    let is = |at: usize, wanted: &[u8]| text.get(at).is_some_and(|byte| wanted.contains(byte));
-    let punctuated = is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":");
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
+    let is_punctuated =
+        [head[4], head[7], head[13], head[16]] == *b"--::" && matches!(head[10], b'T' | b't' | b' ');
     let month_days = match month {
         4 | 6 | 9 | 11 => 30,
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -138,22 +147,25 @@ fn rfc_3339(text: &[u8]) -> Option<Time> {
         1..=12 => 31,
         _ => return None,
     };
-    if !punctuated || day < 1 || day > month_days || hour > 23 || minute > 59 || second > 60 {
+    let is_date = (1..=month_days).contains(&day);
+    if !are_digits || !is_punctuated || !is_date || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let mut at = 19;
     let mut ms = 0;
-    if is(at, b".") {
-        let digits = text[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let kept = digits.min(3);
-        ms = number(at + 1..at + 1 + kept).filter(|_| digits > 0)? * [0, 100, 10, 1][kept];
-        at += 1 + digits;
+    if let [b'.', fraction @ ..] = rest {
+        let places = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let kept = places.min(3);
+        ms = fraction[..kept].iter().fold(0, |ms, digit| ms * 10 + i64::from(digit - b'0'))
+            * [0, 100, 10, 1][kept];
+        rest = &fraction[places..];
+        (places > 0).then_some(())?;
     }
-    let offset_minutes = match text.get(at..)? {
+    let offset_minutes = match rest {
         [b'Z' | b'z'] => 0,
-        [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
-            let (hours, minutes) = (number(at + 1..at + 3)?, number(at + 4..at + 6)?);
-            if hours > 23 || minutes > 59 {
+        [sign @ (b'+' | b'-'), a, b, b':', c, d] => {
+            let digits = [a, b, c, d].map(|byte| i64::from(byte.wrapping_sub(b'0')));
+            let (hours, minutes) = (digits[0] * 10 + digits[1], digits[2] * 10 + digits[3]);
+            if digits.iter().any(|digit| *digit > 9) || hours > 23 || minutes > 59 {
                 return None;
             }
             (hours * 60 + minutes) * if *sign == b'-' { -1 } else { 1 }

@@ -1,5 +1,6 @@
 //! What a decoder promises of JSON events and of events whatever their format.
 
+use super::reader::tests::assert_reads_as_it_decodes;
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,15 +15,25 @@ fn flat() -> Fields {
 
 #[track_caller]
 fn read(fields: Fields, payload: &str) -> Event<'static> {
+    assert_read_quickly_too(&fields, payload.as_bytes());
     json_decoder(fields).decode(Some(payload.as_bytes()), None, None).unwrap().into_owned()
 }
 
 #[track_caller]
 fn bad(fields: Fields, payload: &[u8]) -> BadRecord {
+    assert_read_quickly_too(&fields, payload);
     match json_decoder(fields).decode(Some(payload), None, None) {
         Err(DecodeError::Bad(bad)) => bad,
         other => panic!("a bad record, not {other:?}"),
     }
+}
+
+/// A reader says the same, to which the event is new and which knows it.
+#[track_caller]
+fn assert_read_quickly_too(fields: &Fields, payload: &[u8]) {
+    let mut reader = Reader::new(json_decoder(fields.clone()));
+    let is_quick = assert_reads_as_it_decodes(&mut reader, payload);
+    assert_eq!(assert_reads_as_it_decodes(&mut reader, payload), is_quick);
 }
 
 fn columns(event: &Event) -> String {

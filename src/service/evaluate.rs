@@ -155,9 +155,10 @@ impl<'c> EvaluateStage<'c> {
         }
         let wait = POLL.min(self.next_commit.saturating_duration_since(Instant::now()));
         match self.consumer.poll(wait)? {
-            Polled::Record(record) => {
-                take(&record, &mut self.owned, &mut self.references, self.context, &self.settings)?
-            }
+            // A merge takes its time, and commits are due in between.
+            Polled::Records(records) => records.take(100).try_for_each(|record| {
+                take(&record, &mut self.owned, &mut self.references, self.context, &self.settings)
+            })?,
             Polled::Assigned(partitions) => self.assigned(partitions),
             Polled::Revoked(partitions) => self.revoked(&partitions),
             Polled::Eof(_) => self.context.health.broker_seen(),

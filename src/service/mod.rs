@@ -6,6 +6,7 @@
 //! goes back to the committed offsets. Decisions are the engine's; here is no statistic and no time
 //! but that of commits, idleness and retries.
 
+mod committer;
 mod dead_letters;
 mod decided;
 mod evaluate;

@@ -1,24 +1,22 @@
 //! Stage 1 on Kafka: inference events to deltas, dead letters and offsets, in one transaction.
 
+use super::committer::{Commit, Committer, Outcome};
 use super::dead_letters::DeadLetters;
-use super::outgoing::Outbox;
 use super::references::ReferenceFeed;
 use super::unsettled::Unsettled;
 use super::{AGAIN, POLL, REFUSED, StageContext};
+use crate::bus::CommittedOffset;
 use crate::bus::StageConsumer;
 use crate::bus::TransactionalProducer;
-use crate::bus::{CommitFailure, CommittedOffset, ConsumerGroupMetadata};
 use crate::bus::{Isolation, OffsetReader, Start};
 use crate::bus::{LostOffsets, Polled};
-use crate::bus::{Record, TopicPartition};
-use crate::engine::{Position, Progress, Sketcher, SketcherSettings, SourceState, Taken};
+use crate::bus::{Records, TopicPartition};
+use crate::engine::{Position, Sketcher, SketcherSettings, SourceState, Taken};
 use crate::error::{Error, Result};
-use crate::event::{DecodeError, Decoder};
+use crate::event::{DecodeError, Reader};
 use crate::observe::{
-    BrokerTroubled, Fact, InstanceFenced, LateRecords, PartitionsAssigned, PartitionsRevoked, ProducerLost,
-    RecordsConsumed, RegistryUnavailable, Stage, TransactionAborted, TransactionCommitted, UnknownModel,
+    BrokerTroubled, Fact, PartitionsAssigned, PartitionsRevoked, RegistryUnavailable, Stage, UnknownModel,
 };
-use crate::wire::{DeltaMessage, DeltaRecord, ProgressRecord};
 use crate::words::{Name, Time};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -50,7 +48,7 @@ pub struct SketchSettings {
     /// What happens when offsets are lost.
     pub on_lost_offsets: OnLostOffsets,
     /// How events are read.
-    pub decoder: Decoder,
+    pub reader: Reader,
     /// How they are counted.
     pub sketcher: SketcherSettings,
     /// Quiet time after which a partition that is read to its end is idle; `None`: never.
@@ -76,7 +74,7 @@ pub(super) struct SketchStage<'c> {
     pub context: &'c StageContext,
     pub settings: SketchSettings,
     pub consumer: StageConsumer,
-    pub producer: TransactionalProducer,
+    pub committer: Committer,
     pub offsets: OffsetReader,
     pub work: Work,
     pub next_commit: Instant,
@@ -120,12 +118,13 @@ impl<'c> SketchStage<'c> {
             late: BTreeMap::new(),
         };
         let offsets = OffsetReader::new(&context.kafka, Isolation::Committed)?;
+        let grid = settings.sketcher.grid;
         let now = Instant::now();
         Ok(SketchStage {
             context,
             settings,
             consumer,
-            producer,
+            committer: Committer::new(context, STAGE, producer, grid),
             offsets,
             work,
             next_commit: now,
@@ -144,7 +143,9 @@ impl<'c> SketchStage<'c> {
                 outcome => outcome?,
             }
         }
+        self.end_commit()?;
         self.commit()?;
+        self.end_commit()?;
         self.context.health.ended(Stage::Sketch);
         Ok(())
     }
@@ -175,14 +176,15 @@ impl<'c> SketchStage<'c> {
         if !self.unsettled.is_empty() && !self.consumer.has_changes() {
             self.settle()?;
         }
-        let wait = POLL.min(self.next_commit.saturating_duration_since(Instant::now()));
+        let wait = match self.committer.is_busy() {
+            true => POLL / 10,
+            false => POLL.min(self.next_commit.saturating_duration_since(Instant::now())),
+        };
         match self.consumer.poll(wait)? {
-            Polled::Record(record) => {
-                if let Err(why) = self.work.take(&record, &self.settings.decoder, self.context) {
-                    let at = TopicPartition::new(record.topic(), record.partition());
-                    let offset = record.offset();
-                    drop(record);
-                    self.wait_for_schema(at, offset, &why)?;
+            Polled::Records(records) => {
+                let partition = records.source().clone();
+                if let Err((offset, why)) = self.work.take(records, &mut self.settings.reader, self.context) {
+                    self.wait_for_schema(partition, offset, &why)?;
                 }
             }
             Polled::Assigned(partitions) => self.assigned(partitions),
@@ -194,9 +196,15 @@ impl<'c> SketchStage<'c> {
             }
             Polled::Nothing => {}
         }
+        let outcome = self.committer.ended()?;
+        self.committed(outcome);
         let is_full = self.work.sketcher.buffered_features() > BUFFERED_FEATURES
             || self.work.dead_letters.bytes() > DEAD_LETTER_BYTES;
-        if self.unsettled.is_empty() && (is_full || Instant::now() >= self.next_commit) {
+        if is_full {
+            self.end_commit()?;
+        }
+        let is_due = is_full || Instant::now() >= self.next_commit;
+        if is_due && self.unsettled.is_empty() && !self.committer.is_busy() {
             self.survey()?;
             self.commit()?;
         }
@@ -224,6 +232,8 @@ impl<'c> SketchStage<'c> {
 
     /// Starts the partitions that came, and goes back with the others if work was given up.
     fn settle(&mut self) -> Result<()> {
+        // The commit under way moves what is committed.
+        self.end_commit()?;
         if self.unsettled.is_stale {
             let kept = self.consumer.partitions();
             let positions = self.positions(&kept)?;
@@ -321,7 +331,7 @@ impl<'c> SketchStage<'c> {
         self.consumer.rewind(&on)
     }
 
-    /// One transaction with everything since the last one.
+    /// Begins to commit everything since the last commit.
     fn commit(&mut self) -> Result<()> {
         let started = Instant::now();
         self.next_commit = started + self.context.commit_interval;
@@ -337,76 +347,31 @@ impl<'c> SketchStage<'c> {
         if drained.is_empty() && self.work.dead_letters.is_empty() {
             return Ok(());
         }
-        let mut outbox = Outbox::default();
-        let topics = &self.context.topics;
-        for delta in &drained.deltas {
-            let references = self.work.references.table();
-            let profile =
-                delta.reference.as_ref().and_then(|id| references.profile(id)).map(|profile| &**profile);
-            let (grid, encoding) = (&self.settings.sketcher.grid, self.context.encodings.deltas);
-            let limit = self.producer.max_record_bytes() - 1024;
-            for record in DeltaRecord::chunks(delta, profile, grid, limit, encoding)? {
-                outbox.push_delta(topics, &delta.key.model, &DeltaMessage::Delta(record), encoding)?;
-            }
-        }
-        if let Some(progress) = &drained.progress {
-            self.push_progress(&mut outbox, progress)?;
-        }
-        let offsets = self.work.sketcher.positions().into_iter().map(committed_offset).collect::<Vec<_>>();
-        let outcome = self.transact(&outbox, &offsets, &group);
+        self.committer.begin(Commit {
+            started,
+            drained,
+            dead_letters: std::mem::take(&mut self.work.dead_letters),
+            offsets: self.work.sketcher.positions().into_iter().map(committed_offset).collect(),
+            group,
+            consumed: std::mem::take(&mut self.work.consumed),
+            late: std::mem::take(&mut self.work.late),
+        })
+    }
+
+    /// Waits for the commit under way, if there is one.
+    fn end_commit(&mut self) -> Result<()> {
+        let context = self.context;
+        let outcome = self.committer.end(|| context.health.beat(Stage::Sketch))?;
+        self.committed(outcome);
+        Ok(())
+    }
+
+    fn committed(&mut self, outcome: Option<Outcome>) {
         match outcome {
-            Ok(dead_letters) => {
-                let records = outbox.len() as u64 + dead_letters;
-                self.committed(started, records);
-                self.wait_for_rate(outbox.bytes());
-                Ok(())
-            }
-            Err(failure) => self.failed(failure),
+            Some(Outcome::Committed(bytes)) => self.wait_for_rate(bytes),
+            Some(Outcome::GoBack) => self.go_back(),
+            None => {}
         }
-    }
-
-    fn push_progress(&self, outbox: &mut Outbox, progress: &Progress) -> Result<()> {
-        let message = DeltaMessage::Watermark(ProgressRecord::from(progress));
-        outbox.push_to_all(&self.context.topics, &message, self.context.encodings.deltas)
-    }
-
-    fn transact(
-        &mut self,
-        outbox: &Outbox,
-        offsets: &[CommittedOffset],
-        group: &ConsumerGroupMetadata,
-    ) -> Result<u64, CommitFailure> {
-        let keep_going = || self.context.goes_on_to_its_end(Stage::Sketch);
-        self.producer.begin()?;
-        let send = || -> Result<u64> {
-            outbox.send(&self.producer)?;
-            self.work.dead_letters.send(&self.producer, &self.context.topics.dead_letters)
-        };
-        match send() {
-            Ok(dead_letters) => {
-                self.producer.commit(offsets, group, &keep_going)?;
-                Ok(dead_letters)
-            }
-            Err(error) => {
-                self.producer.abort(&keep_going)?;
-                Err(CommitFailure::Aborted(error))
-            }
-        }
-    }
-
-    fn committed(&mut self, started: Instant, records: u64) {
-        let metrics = &self.context.metrics;
-        self.context.health.broker_seen();
-        TransactionCommitted { stage: Stage::Sketch, took: started.elapsed(), records }.emit(metrics);
-        for (partition, records) in std::mem::take(&mut self.work.consumed) {
-            RecordsConsumed { topic: &partition.topic, partition: partition.partition, records }
-                .emit(metrics);
-        }
-        for (model, records) in std::mem::take(&mut self.work.late) {
-            LateRecords { model: &model, records }.emit(metrics);
-        }
-        self.work.dead_letters.tell(metrics);
-        self.work.dead_letters.clear();
     }
 
     /// Puts the next commit off while deltas pass the rate, but at most by a look.
@@ -414,30 +379,6 @@ impl<'c> SketchStage<'c> {
         let wait = Duration::from_secs_f64(bytes as f64 / self.settings.max_delta_rate.max(1) as f64);
         let look = Duration::from_millis(self.settings.sketcher.grid.look_ms().unsigned_abs());
         self.next_commit += wait.min(look).saturating_sub(self.context.commit_interval);
-    }
-
-    fn failed(&mut self, failure: CommitFailure) -> Result<()> {
-        let metrics = &self.context.metrics;
-        match failure {
-            CommitFailure::Fenced(error) => {
-                InstanceFenced { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
-                return Err(error);
-            }
-            CommitFailure::Lost(error) => {
-                ProducerLost { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
-                let (context, keep_going) = (self.context, || self.context.goes_on(Stage::Sketch));
-                let limit = context.max_record_bytes;
-                self.producer = TransactionalProducer::connect(&context.kafka, STAGE, limit, &keep_going)?;
-            }
-            failure => {
-                let why = failure.into_error().to_string();
-                TransactionAborted { stage: Stage::Sketch, why: &why }.emit(metrics);
-                // What made it fail may last: do not spin.
-                std::thread::sleep(AGAIN);
-            }
-        }
-        self.go_back();
-        Ok(())
     }
 }
 
@@ -458,24 +399,40 @@ fn committed_offset(position: Position) -> CommittedOffset {
 }
 
 impl Work {
-    /// Decodes a record and counts it. Says why when its schema cannot be had now.
-    fn take(&mut self, record: &Record<'_>, decoder: &Decoder, context: &StageContext) -> Result<(), String> {
-        let record_time = record.timestamp_ms().map(Time::from_ms);
-        let schema_id = record.header("__value_schema_id");
-        let decoded = match decoder.decode(record.payload(), schema_id, record_time) {
-            Ok(event) => Ok(event),
-            Err(DecodeError::Bad(bad)) => Err(bad),
-            Err(DecodeError::Unavailable(why)) => return Err(why),
-        };
-        let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
-        match self.sketcher.take(topic, partition, offset, record_time, decoded, self.references.table()) {
-            Taken::Counted => {}
-            Taken::Late { model } => *self.late.entry(model).or_default() += 1,
-            Taken::Unrouted { model } => UnknownModel { model: &model }.emit(&context.metrics),
-            Taken::Bad(bad) => self.dead_letters.push(record, bad),
+    /// Reads records and counts them. Stops at one whose schema cannot be had now, and says why.
+    fn take(
+        &mut self,
+        records: Records<'_>,
+        reader: &mut Reader,
+        context: &StageContext,
+    ) -> Result<(), (i64, String)> {
+        let partition = records.source().clone();
+        let source = self.sketcher.source(&partition.topic, partition.partition);
+        let mut taken = 0;
+        let mut outcome = Ok(());
+        for record in records {
+            let record_time = record.timestamp_ms().map(Time::from_ms);
+            let schema_id = if reader.reads_schema_ids() { record.header("__value_schema_id") } else { None };
+            let row = match reader.read(record.payload(), schema_id, record_time) {
+                Ok(row) => Ok(row),
+                Err(DecodeError::Bad(bad)) => Err(bad),
+                Err(DecodeError::Unavailable(why)) => {
+                    outcome = Err((record.offset(), why));
+                    break;
+                }
+            };
+            match self.sketcher.take(source, record.offset(), record_time, row, self.references.table()) {
+                Taken::Counted => {}
+                Taken::Late { model } => *self.late.entry(model).or_default() += 1,
+                Taken::Unrouted { model } => UnknownModel { model: &model }.emit(&context.metrics),
+                Taken::Bad(bad) => self.dead_letters.push(&record, bad),
+            }
+            taken += 1;
         }
-        *self.consumed.entry(TopicPartition::new(topic, partition)).or_default() += 1;
-        Ok(())
+        if taken > 0 {
+            *self.consumed.entry(partition).or_default() += taken;
+        }
+        outcome
     }
 
     fn clear(&mut self) {

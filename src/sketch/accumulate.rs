@@ -1,9 +1,9 @@
 //! From values as they were written to a sketch.
 //!
-//! Numbers are gathered and taken a batch at a time: one sort of order-mapped keys serves cells,
-//! digest and extremes together. The result does not depend on where batches end, but for the
-//! digest's compression.
+//! Numbers are gathered and taken a batch at a time; few of them are sorted and kept as they are.
+//! What is exact does not depend on where batches end.
 
+use super::batch::{BATCH, Batches, sort_numbers};
 use super::{
     Basis, CategoryCell, Digest, FeatureSketch, Moments, OrderedCells, Tally, Unseen, category_name,
 };
@@ -12,15 +12,14 @@ use crate::words::Kind;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Numbers that are gathered before they are sorted and counted.
-const BATCH: usize = 1024;
-
 /// Builds the sketch of one feature from its values.
 #[derive(Debug, Clone)]
 pub struct Accumulator {
     kind: Kind,
     basis: Arc<Basis>,
     pending: Vec<f64>,
+    /// Present once there was a full batch.
+    batches: Option<Box<Batches>>,
     sketch: FeatureSketch,
 }
 
@@ -31,7 +30,12 @@ impl Accumulator {
         let tally = Tally { cells: vec![0; basis.cells()], ..Tally::default() };
         let mut sketch = FeatureSketch { tally, ..FeatureSketch::default() };
         sketch.detail.unseen = Unseen::with_cap(unseen_cap);
-        Accumulator { kind, basis, pending: Vec::new(), sketch }
+        Accumulator { kind, basis, pending: Vec::new(), batches: None, sketch }
+    }
+
+    /// How its values compare.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Takes one value. Null and absent count as missing; what is not finite or of a type that the
@@ -41,8 +45,8 @@ impl Accumulator {
             self.sketch.tally.missing += 1;
         } else if self.kind.is_numeric() {
             match number(value) {
-                Some(number) if number.is_finite() => self.push_number(number),
-                _ => self.sketch.tally.invalid += 1,
+                Some(number) => self.push_number(number),
+                None => self.sketch.tally.invalid += 1,
             }
         } else {
             match category(self.kind, value) {
@@ -52,28 +56,70 @@ impl Accumulator {
         }
     }
 
+    /// Takes one number of a numeric feature: as [`Accumulator::push`], and quickly.
+    #[inline]
+    pub fn push_number(&mut self, number: f64) {
+        if !number.is_finite() {
+            self.sketch.tally.invalid += 1;
+            return;
+        }
+        if self.pending.len() == self.pending.capacity() {
+            self.make_room();
+        }
+        // Adding zero turns -0.0 into 0.0: they are one value and must fall into one cell.
+        self.pending.push(number + 0.0);
+    }
+
+    /// Takes one text, whose bytes are UTF-8: as [`Accumulator::push`], and quickly.
+    #[inline]
+    pub fn push_text(&mut self, text: &[u8]) {
+        let cell = match &*self.basis {
+            Basis::Categories(categories) if self.kind == Kind::Categorical => categories.counted(text),
+            _ => None,
+        };
+        match cell {
+            Some(cell) => self.sketch.tally.cells[cell] += 1,
+            None => self.push(&Value::Text(String::from_utf8_lossy(text))),
+        }
+    }
+
     /// Takes `count` missing values.
     pub fn push_missing(&mut self, count: u64) {
         self.sketch.tally.missing += count;
     }
 
-    /// Bytes that wait to be counted, about.
-    pub fn pending_bytes(&self) -> usize {
-        self.pending.capacity() * size_of::<f64>()
+    /// How many values were taken.
+    pub fn rows(&self) -> u64 {
+        self.sketch.tally.rows() + self.pending.len() as u64
     }
 
     /// The finished sketch.
     pub fn finish(mut self) -> FeatureSketch {
-        self.flush();
+        if let Some(mut batches) = self.batches.take() {
+            let cells = ordered(&self.basis);
+            batches.take(cells, &self.pending, &mut self.sketch.tally.cells);
+            let detail = &mut self.sketch.detail;
+            (detail.digest, detail.moments) = batches.finish(cells);
+        } else if !self.pending.is_empty() {
+            sort_numbers(&mut self.pending);
+            count_sorted(ordered(&self.basis), &self.pending, &mut self.sketch.tally.cells);
+            self.sketch.detail.digest.add_sorted(&self.pending);
+            self.sketch.detail.moments = Moments::of(&self.pending);
+        }
         self.sketch
     }
 
-    fn push_number(&mut self, number: f64) {
-        // Adding zero turns -0.0 into 0.0: they are one value and must fall into one cell.
-        self.pending.push(number + 0.0);
-        if self.pending.len() >= BATCH {
-            self.flush();
+    /// Takes a full batch, or makes room for one by and by: most features of most panes get few numbers.
+    #[cold]
+    fn make_room(&mut self) {
+        if self.pending.len() < BATCH {
+            self.pending.reserve_exact((self.pending.len()).max(8));
+            return;
         }
+        let cells = ordered(&self.basis);
+        let batches = self.batches.get_or_insert_with(|| Box::new(Batches::new(cells)));
+        batches.take(cells, &self.pending, &mut self.sketch.tally.cells);
+        self.pending.clear();
     }
 
     fn push_category(&mut self, name: &str) {
@@ -86,18 +132,11 @@ impl Accumulator {
             }
         }
     }
+}
 
-    fn flush(&mut self) {
-        if self.pending.is_empty() {
-            return;
-        }
-        let Basis::Ordered(cells) = &*self.basis else { panic!("numbers for a categorical feature") };
-        sort_numbers(&mut self.pending);
-        count_sorted(cells, &self.pending, &mut self.sketch.tally.cells);
-        self.sketch.detail.digest.add_sorted(&self.pending);
-        self.sketch.detail.moments.merge(&Moments::of(&self.pending));
-        self.pending.clear();
-    }
+fn ordered(basis: &Basis) -> &OrderedCells {
+    let Basis::Ordered(cells) = basis else { panic!("numbers for a categorical feature") };
+    cells
 }
 
 /// Counts ascending `values` into `counts`, one pass over values and edges.
@@ -110,18 +149,6 @@ fn count_sorted(cells: &OrderedCells, values: &[f64], counts: &mut [u64]) {
         counts[cell] += inside as u64;
         rest = &rest[inside..];
     }
-}
-
-/// Sorts finite numbers by keys whose unsigned order is theirs: twice as fast as comparing floats.
-fn sort_numbers(values: &mut [f64]) {
-    let to_key = |v: f64| {
-        let bits = v.to_bits();
-        if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
-    };
-    let from_key = |key: u64| f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key });
-    let mut keys: Vec<u64> = values.iter().map(|v| to_key(*v)).collect();
-    keys.sort_unstable();
-    values.iter_mut().zip(keys).for_each(|(value, key)| *value = from_key(key));
 }
 
 /// The number that `value` is, for a numeric feature; may be NaN or infinite.

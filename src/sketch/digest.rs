@@ -73,6 +73,12 @@ impl Digest {
         }
     }
 
+    /// A digest of `centroids`, in any order, whose values are from `min` to `max`.
+    pub(super) fn compressed(centroids: Vec<Centroid>, min: f64, max: f64) -> Digest {
+        let (sum, count) = sum_and_count(&centroids);
+        Digest::Compressed(TDigest::new(centroids, sum, count, Some(max), Some(min), SIZE))
+    }
+
     /// How many values it holds.
     pub fn count(&self) -> u64 {
         match self {
@@ -157,11 +163,15 @@ impl Digest {
 
     /// A compressed digest from its centroids and extremes, bit for bit as it was.
     pub(super) fn from_centroids(centroids: Vec<Centroid>, min: f64, max: f64) -> Digest {
-        let count = centroids.iter().map(Centroid::weight).sum();
-        let sum = centroids.iter().map(|c| c.mean() * c.weight()).sum();
+        let (sum, count) = sum_and_count(&centroids);
         let size = SIZE.max(centroids.len());
         Digest::Compressed(TDigest::new(centroids, sum, count, Some(max), Some(min), size))
     }
+}
+
+fn sum_and_count(centroids: &[Centroid]) -> (f64, f64) {
+    let sum = centroids.iter().map(|centroid| centroid.mean() * centroid.weight()).sum();
+    (sum, centroids.iter().map(Centroid::weight).sum())
 }
 
 /// NumPy's `linear` rule: position `q * (n - 1)` between order statistics, interpolated as NumPy

@@ -10,9 +10,11 @@
 
 mod accumulate;
 mod basis;
+mod batch;
 mod digest;
 mod moments;
 mod record;
+mod search;
 mod unseen;
 
 pub use accumulate::Accumulator;

@@ -20,8 +20,8 @@ impl Moments {
         if values.is_empty() {
             return Moments::default();
         }
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let squares = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+        let mean = sum(values, |value| value) / values.len() as f64;
+        let squares = sum(values, |value| (value - mean) * (value - mean));
         Moments { count: values.len() as u64, mean, squares }
     }
 
@@ -51,6 +51,16 @@ impl Moments {
         let std = (self.squares / self.count as f64).sqrt();
         (self.count > 0 && std.is_finite()).then_some(std)
     }
+}
+
+/// The sum of `of` every value, in lanes that do not wait for each other.
+fn sum(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += of(*value));
+    }
+    lanes.iter().sum::<f64>() + rest.iter().map(|value| of(*value)).sum::<f64>()
 }
 
 #[cfg(test)]

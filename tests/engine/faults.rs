@@ -8,6 +8,7 @@ use driftline::engine::{
     Delta, Evaluator, Output, Pipeline, Position, Progress, Restore, Sketcher, SourceState, StateKey,
     StateValue,
 };
+use driftline::event::RowBuffer;
 use driftline::reference::References;
 use driftline::words::{Name, Time};
 use rand::{Rng, SeedableRng};
@@ -48,18 +49,20 @@ fn stage_one(bus: &Bus, owned: &[i32]) -> Sketcher {
 }
 
 fn read_some(bus: &Bus, sketcher: &mut Sketcher, references: &References, rng: &mut ChaCha8Rng) {
+    let mut buffer = RowBuffer::default();
     for Position { source, next_offset, .. } in sketcher.positions() {
         let rows = &bus.inputs[source.1 as usize];
         let end = (next_offset as usize + rng.random_range(0..200)).min(rows.len());
         for (row, offset) in rows[next_offset as usize..end].iter().zip(next_offset..) {
-            sketcher.take("in", source.1, offset, None, Ok(row.event()), references);
+            let source = sketcher.source("in", source.1);
+            sketcher.take(source, offset, None, Ok(buffer.of(&row.event())), references);
         }
     }
 }
 
 fn commit_one(bus: &mut Bus, sketcher: &mut Sketcher) {
     let drained = sketcher.drain();
-    bus.deltas.extend(drained.deltas.into_iter().map(InDeltas::Delta));
+    bus.deltas.extend(drained.deltas.into_iter().map(|delta| InDeltas::Delta(delta.into_delta())));
     bus.deltas.extend(drained.progress.map(InDeltas::Progress));
     for position in drained.positions {
         // The metadata goes through its text, as on the bus.
@@ -190,10 +193,11 @@ fn with_restarts(rows: &[Row], saves_panes: bool) -> Vec<Output> {
     let references = world::references();
     let mut bus = Bus { inputs: partitioned(rows), ..Bus::default() };
     let all: Vec<i32> = (0..PARTITIONS as i32).collect();
-    let mut sketcher = stage_one(&bus, &all);
+    let (mut sketcher, mut buffer) = (stage_one(&bus, &all), RowBuffer::default());
     for (i, row) in rows.iter().enumerate() {
         let (partition, offset) = (i % PARTITIONS, i / PARTITIONS);
-        sketcher.take("in", partition as i32, offset as i64, None, Ok(row.event()), &references);
+        let source = sketcher.source("in", partition as i32);
+        sketcher.take(source, offset as i64, None, Ok(buffer.of(&row.event())), &references);
         if i % 100 == 99 {
             commit_one(&mut bus, &mut sketcher);
             let mut evaluator = stage_two(&bus, &references);

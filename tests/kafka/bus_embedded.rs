@@ -26,7 +26,7 @@ fn records_go_through_the_embedded_broker() {
     producer.send(record).unwrap();
     producer.commit(&[], &consumer.group_metadata().unwrap(), &always).unwrap();
     let value = poll_until(&consumer, "a record", |polled| match polled {
-        Polled::Record(record) => Some(text(record.payload())),
+        Polled::Records(mut records) => records.next().map(|record| text(record.payload())),
         _ => None,
     });
     assert_eq!(value, "hello");

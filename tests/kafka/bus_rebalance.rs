@@ -38,10 +38,13 @@ impl Member {
                     assert!(self.owned.remove(&partition), "revoked, but never assigned");
                 }
             }
-            Polled::Record(record) => {
-                self.records += 1;
-                let from = TopicPartition::new(record.topic(), record.partition());
+            Polled::Records(records) => {
+                let from = records.source().clone();
                 assert!(self.owned.contains(&from), "a record of {from} came before its assignment");
+                for record in records {
+                    self.records += 1;
+                    assert_eq!(TopicPartition::new(record.topic(), record.partition()), from);
+                }
             }
             _ => {}
         }

@@ -177,7 +177,7 @@ pub fn start(consumer: &StageConsumer, partitions: &[TopicPartition]) {
 /// The next record's value.
 pub fn next_value(consumer: &StageConsumer) -> String {
     poll_until(consumer, "a record", |polled| match polled {
-        Polled::Record(record) => Some(text(record.payload())),
+        Polled::Records(mut records) => records.next().map(|record| text(record.payload())),
         _ => None,
     })
 }

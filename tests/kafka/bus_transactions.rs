@@ -169,7 +169,8 @@ fn headers_are_carried_whole_repeated_and_empty_ones_too() {
     let consumer = StageConsumer::subscribe(&settings, "stage", &[&partition.topic]).unwrap();
     join(&consumer);
     poll_until(&consumer, "a record", |polled| {
-        let Polled::Record(record) = polled else { return None };
+        let Polled::Records(mut records) = polled else { return None };
+        let record = records.next()?;
         let headers: Vec<_> = record.headers().collect();
         assert_eq!(headers, [(&b"a"[..], Some(&b"1"[..])), (b"a", Some(b"2")), (b"none", None)]);
         assert_eq!((record.header("a"), record.header("b")), (Some(&b"2"[..]), None));

@@ -4,6 +4,8 @@
 //! does not have is missing. There is no reader's schema and no default is filled in: what a record
 //! did not say is not known.
 
+mod input;
+mod plan;
 mod schema;
 mod source;
 mod walk;
@@ -14,6 +16,7 @@ pub(super) use source::SchemaCache;
 pub use source::{SchemaError, SchemaSource};
 
 use super::envelope::Envelope;
+use super::row::RowBuffer;
 use super::{BadReason, BadRecord, DecodeError, Event};
 use crate::words::Time;
 use source::{Found, SchemaKey};
@@ -26,14 +29,7 @@ pub(super) fn decode<'a>(
     envelope: &'a Envelope,
     record_time: Option<Time>,
 ) -> Result<Event<'a>, DecodeError> {
-    let (key, start) = match header_schema_id {
-        Some(header) => match schema_key(header) {
-            Some((key, end)) if end == header.len() && !matches!(key, SchemaKey::Fingerprint(_)) => (key, 0),
-            _ => return Err(undecodable("the header `__value_schema_id` is no schema id").into()),
-        },
-        None => schema_key(payload)
-            .ok_or_else(|| undecodable("no schema id and no fingerprint before the Avro data at byte 0"))?,
-    };
+    let (key, start) = schema_of(payload, header_schema_id)?;
     match schemas.find(key) {
         Ok(Found::Kept(schema)) => Ok(walk::event(payload, start, schema, envelope, record_time)?),
         Ok(Found::Passing(schema)) => {
@@ -46,6 +42,57 @@ pub(super) fn decode<'a>(
         Err(SchemaError::Unusable(why)) => {
             Err(BadRecord::new(BadReason::UnknownSchema, format!("{key} can't be used: {why}")).into())
         }
+    }
+}
+
+/// Plans for the schemas that records were written with.
+#[derive(Default)]
+pub(super) struct Plans {
+    plans: Vec<(SchemaKey, plan::Plan)>,
+    last: usize,
+}
+
+impl Plans {
+    /// Reads `payload` into `row`. `None` where that is for [`decode`] to do.
+    pub(super) fn read(
+        &mut self,
+        payload: &[u8],
+        header_schema_id: Option<&[u8]>,
+        schemas: &SchemaCache,
+        envelope: &Envelope,
+        record_time: Option<Time>,
+        row: &mut RowBuffer,
+    ) -> Option<()> {
+        let (key, start) = schema_of(payload, header_schema_id).ok()?;
+        let Ok(Found::Kept(schema)) = schemas.find(key) else { return None };
+        row.begin(envelope.fields.segments.len());
+        let numbering = row.columns.numbering();
+        if self
+            .plans
+            .get(self.last)
+            .is_none_or(|(known, plan)| *known != key || plan.numbering() != numbering)
+        {
+            self.plans.retain(|(_, plan)| plan.numbering() == numbering);
+            self.last = self.plans.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+                self.plans.push((key, plan::Plan::new(schema, envelope, &mut row.columns)));
+                self.plans.len() - 1
+            });
+        }
+        self.plans[self.last].1.read(payload, start, schema, envelope, record_time, row)
+    }
+}
+
+/// The schema that a record was written with, and where its data start.
+fn schema_of(payload: &[u8], header_schema_id: Option<&[u8]>) -> Result<(SchemaKey, usize), BadRecord> {
+    match header_schema_id {
+        Some(header) => match schema_key(header) {
+            Some((key, end)) if end == header.len() && !matches!(key, SchemaKey::Fingerprint(_)) => {
+                Ok((key, 0))
+            }
+            _ => Err(undecodable("the header `__value_schema_id` is no schema id")),
+        },
+        None => schema_key(payload)
+            .ok_or_else(|| undecodable("no schema id and no fingerprint before the Avro data at byte 0")),
     }
 }
 

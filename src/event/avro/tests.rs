@@ -1,7 +1,8 @@
 //! What the Avro decoder promises: framing, names, types, and what it refuses.
 
 use super::*;
-use crate::event::{Decoder, Fields, Format, NameFrom, TimeFrom, Value};
+use crate::event::reader::tests::assert_reads_as_it_decodes;
+use crate::event::{Decoder, Fields, Format, NameFrom, Reader, TimeFrom, Value};
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
@@ -59,15 +60,31 @@ fn confluent(id: u32, datum: &[u8]) -> Vec<u8> {
 impl Fixture {
     #[track_caller]
     fn read(&self, payload: &[u8]) -> Event<'static> {
+        self.assert_read_quickly_too(payload);
         self.decoder.decode(Some(payload), None, None).unwrap().into_owned()
     }
 
     #[track_caller]
     fn bad(&self, payload: &[u8]) -> BadRecord {
+        self.assert_read_quickly_too(payload);
         match self.decoder.decode(Some(payload), None, None) {
             Err(DecodeError::Bad(bad)) => bad,
             other => panic!("a bad record, not {other:?}"),
         }
+    }
+}
+
+impl Fixture {
+    /// A reader says the same, to which the schema is new and which knows it.
+    #[track_caller]
+    fn assert_read_quickly_too(&self, payload: &[u8]) {
+        // What is asked is counted by another registry than the test's.
+        let schemas = Mutex::new(self.registry.schemas.lock().unwrap().clone());
+        let away = Mutex::new(*self.registry.away.lock().unwrap());
+        let format = Format::Avro { schemas: Arc::new(Registry { schemas, away, ..Registry::default() }) };
+        let mut reader = Reader::new(Decoder::new(format, self.decoder.envelope.clone()));
+        let is_quick = assert_reads_as_it_decodes(&mut reader, payload);
+        assert_eq!(assert_reads_as_it_decodes(&mut reader, payload), is_quick);
     }
 }
 
@@ -424,12 +441,12 @@ fn a_schema_may_use_types_of_others_and_says_which_it_lacks() {
 
 #[test]
 fn a_decimal_is_the_nearest_double() {
-    assert_eq!(walk::decimal(&[], 2), 0.0);
-    assert_eq!(walk::decimal(&[0x30, 0x39], 2), 123.45);
-    assert_eq!(walk::decimal(&[0xff], 1), -0.1);
-    let huge = walk::decimal(&[&[1][..], &[0; 20]].concat(), 0);
+    assert_eq!(input::decimal(&[], 2), 0.0);
+    assert_eq!(input::decimal(&[0x30, 0x39], 2), 123.45);
+    assert_eq!(input::decimal(&[0xff], 1), -0.1);
+    let huge = input::decimal(&[&[1][..], &[0; 20]].concat(), 0);
     assert_eq!(huge, 2f64.powi(160));
-    assert_eq!(walk::decimal(&[&[0xff][..], &[0; 20]].concat(), 0), -huge);
+    assert_eq!(input::decimal(&[&[0xff][..], &[0; 20]].concat(), 0), -huge);
 }
 
 proptest! {
