@@ -1,8 +1,9 @@
 """driftline on the streams: one line of JSON a result, appended.
 
     measure_driftline.py BINARY DATA RESULTS [--stationary A..B] [--delays A..B] [--natural] [--seasonal A..B]
+                         [--setting all|default]
 
-Seeds are half-open ranges.
+Seeds are half-open ranges; without --setting both are run.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from driftline import Driftline, Setting, alert
 DEFAULT = Setting("default", calibrate=True)
 # Rows are known to be independent of each other: a change is looked for in parts of the window too.
 ALL = Setting("suffixes all", policy={"policy.suffixes": "all"})
+SETTINGS = {"all": ALL, "default": DEFAULT}
 # Windows of a day by an hour, rows a minute apart.
 DAYS = Setting("default", window=streams.DAY, slide=60, seconds=60, calibrate=True)
 
@@ -76,6 +78,7 @@ def main():
     for name in ("--stationary", "--delays", "--seasonal"):
         arguments.add_argument(name, **seeds)
     arguments.add_argument("--natural", action="store_true")
+    arguments.add_argument("--setting", choices=SETTINGS)
     asked = arguments.parse_args()
     driftline = Driftline(asked.binary)
     with open(asked.results, "a", encoding="utf-8") as file:
@@ -88,7 +91,7 @@ def results(driftline, asked):
     for seed in sorted({*asked.stationary, *asked.delays}):
         for table in tables.values():
             stream = streams.shuffled(table, seed)
-            for setting in (ALL, DEFAULT):
+            for setting in [SETTINGS[asked.setting]] if asked.setting else SETTINGS.values():
                 profile = driftline.build(stream, setting)
                 if seed in asked.stationary:
                     yield from stationary(stream, driftline.replay(stream, profile, setting), setting)
@@ -103,7 +106,7 @@ def results(driftline, asked):
         for changed in streams.seasonal_changed(seed):
             yield from delays(changed, driftline.replay(changed, profile, DAYS), DAYS)
     for name in ("car_loan", "elec2") if asked.natural else ():
-        for setting in (ALL, DEFAULT):
+        for setting in SETTINGS.values():
             profile = driftline.build(tables[name], setting)
             yield from natural(tables[name], driftline.replay(tables[name], profile, setting), setting)
 

@@ -22,7 +22,7 @@ def univariate(methods):
         method = methods[kind]
         calculator = nannyml.UnivariateDriftCalculator(
             column_names=["x"], treat_as_categorical=["x"] if kind == "categorical" else [],
-            continuous_methods=[method], categorical_methods=[method], chunk_size=size)
+            continuous_methods=[methods["numeric"]], categorical_methods=[methods["categorical"]], chunk_size=size)
         calculator.fit(frame(reference))
         return lambda values: calculator.calculate(frame(values)).filter(period="analysis").to_df()["x", method, "alert"].any()
 
