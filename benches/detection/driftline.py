@@ -122,7 +122,7 @@ def found(records, features, seconds):
             for name in features:
                 flagged[name].append(verdicts[name] in ("warning", "drift", "critical"))
         elif record["type"] == "drift_event" and record["transition"] in ("detected", "escalated"):
-            event = {key: record[key] for key in ("transition", "category", "severity", "early")}
+            event = {key: record[key] for key in ("transition", "category", "severity", "early", "explanation")}
             events[record["feature"]].append(event | {"row": row(record)})
     return Found(np.array(ends), {name: np.array(flags) for name, flags in flagged.items()}, events, reports)
 

@@ -1,26 +1,31 @@
 """driftline on the streams: one line of JSON a result, appended.
 
     measure_driftline.py BINARY DATA RESULTS [--stationary A..B] [--delays A..B] [--natural] [--seasonal A..B]
-                         [--setting all|default]
+                         [--setting NAME]
 
-Seeds are half-open ranges; without --setting both are run.
+Seeds are half-open ranges; without --setting all of them are run.
 """
 
 import argparse
 import json
+from dataclasses import replace
 
 import numpy as np
 
 import streams
 from driftline import Driftline, Setting, alert
 
-# The detector as it comes: the whole window, and those of its parts that the reference was calibrated for.
-DEFAULT = Setting("default", calibrate=True)
-# Rows are known to be independent of each other: a change is looked for in parts of the window too.
-ALL = Setting("suffixes all", policy={"policy.suffixes": "all"})
-SETTINGS = {"all": ALL, "default": DEFAULT}
+# As it comes: whole windows, those of their parts that the reference was calibrated for, and early sight where the
+# reference suits it. And where rows are known to be independent of each other: all parts. Each also without early sight.
+SUFFIXES, WINDOWS = {"policy.suffixes": "all"}, {"policy.early.enabled": False}
+SETTINGS = {
+    "default": Setting("default", calibrate=True),
+    "default-windows": Setting("default, windows alone", calibrate=True, policy=WINDOWS),
+    "all": Setting("suffixes all", policy=SUFFIXES),
+    "all-windows": Setting("suffixes all, windows alone", policy=SUFFIXES | WINDOWS),
+}
 # Windows of a day by an hour, rows a minute apart.
-DAYS = Setting("default", window=streams.DAY, slide=60, seconds=60, calibrate=True)
+DAYS = replace(SETTINGS["default"], window=streams.DAY, slide=60, seconds=60)
 
 
 def base(what, setting, stream, **more):
@@ -34,8 +39,8 @@ def kinds(stream):
 
 
 def evidence(found, name, row):
-    """What the report at `row` says of a feature: why it alarmed, or did not."""
-    report = found.reports[int(np.flatnonzero(found.ends == row)[0])]
+    """What the first report from `row` on says of a feature: why it alarmed, or did not."""
+    report = found.reports[int(np.searchsorted(found.ends, row))]
     one = next(one for one in report["features"] if one["feature"] == name)
     sizes = {measure: one["measures"][measure]["corrected"] for measure in ("psi", "ks") if one["measures"][measure]}
     return {"tests": one["tests"], "whole": sizes}
@@ -47,7 +52,8 @@ def stationary(stream, found, setting):
                   for name in names for event in found.events[name]]
         yield base("stationary", setting, stream, kind=kind, feature_windows=len(names) * len(found.ends),
                    flagged=int(sum(found.flagged[name].sum() for name in names)),
-                   events=sum(alarm["transition"] == "detected" for alarm in alarms), alarms=alarms)
+                   events=sum(alarm["transition"] == "detected" for alarm in alarms),
+                   early=sum(alarm["early"] for alarm in alarms), alarms=alarms)
 
 
 def delays(stream, found, setting):

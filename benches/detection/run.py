@@ -19,8 +19,8 @@ RESULTS = ENVIRONMENTS / "results"
 PEERS = {"evidently": "1..3", "nannyml": "1..3", "river": "1..3", "alibi": "1..3", "frouros": "1..3", "whylogs": "1..3"}
 # Of driftline 300,000 windows of a feature are looked at, which is what shows a rate of 1 in 10,000.
 DRIFTLINE = (["--delays", "1..6", "--natural", "--seasonal", "1..6"],
-             ["--stationary", "1..41", "--setting", "default"],
-             ["--stationary", "1..261", "--setting", "all"])
+             *(["--stationary", "1..41", "--setting", name] for name in ("default", "default-windows")),
+             *(["--stationary", "1..261", "--setting", name] for name in ("all", "all-windows")))
 
 
 def python(name, requirements):
