@@ -26,6 +26,8 @@ def table(head, rows):
 
 def rate(record):
     """False alarms in 10,000 windows of a feature, with what it rests on."""
+    if record is None:
+        return ""
     flagged, windows = record["flagged"], record["feature_windows"]
     of_10_000 = 10_000 * flagged / windows
     shown = f"{of_10_000:,.0f}" if of_10_000 >= 10 or flagged == 0 else f"{of_10_000:.2g}"
@@ -54,8 +56,8 @@ def comparison(records, data, kind, changes):
     head = ["tool", "rule", "windows", "false alarms in 10,000", *changes.values(), "seeds"]
     rows = []
     for (tool, rule, windows), found in rules(records, data, kind).items():
-        stationary = found["stationary"]
-        is_noisy = 10_000 * stationary["flagged"] / stationary["feature_windows"] > TOO_MANY
+        stationary = found.get("stationary")
+        is_noisy = stationary and 10_000 * stationary["flagged"] / stationary["feature_windows"] > TOO_MANY
         seeds = {one["seeds"] for one in found.values()}
         name = f"**{tool}**" if tool == "driftline" else tool
         rows.append([name, rule, windows, rate(stationary), *(delay(found.get(change), is_noisy) for change in changes),
@@ -64,10 +66,14 @@ def comparison(records, data, kind, changes):
 
 
 def natural(records):
-    """What driftline says of data in their own order."""
-    rows = [[one["data"], one["feature"], one["rule"], ", ".join(f"{row:,}" for row in one["events"][:4]) or "none",
-             f"{one['flagged']} of {one['windows_seen']}"] for one in records if one["what"] == "natural"]
-    return table(["data", "feature", "rule", "events at row", "windows flagged"], rows)
+    """What driftline says of data in their own order: its events, and how many windows it flagged."""
+    said = {}
+    for one in (one for one in records if one["what"] == "natural"):
+        events = ", ".join(f"{row:,}" for row in one["events"][:4]) or "none"
+        said.setdefault((one["data"], one["feature"]), {})[one["rule"]] = f"{events} ({one['flagged']} of {one['windows_seen']})"
+    rules = list(dict.fromkeys(rule for found in said.values() for rule in found))
+    rows = [[*feature, *(found.get(rule, "") for rule in rules)] for feature, found in said.items()]
+    return table(["data", "feature", *rules], rows)
 
 
 def sections(records):

@@ -47,7 +47,7 @@ def summary(records):
 
 
 def main():
-    paths = sorted(Path(sys.argv[1]).glob("*.jsonl"))
+    paths = sorted(Path(sys.argv[1]).glob("*.jsonl"), key=lambda path: (path.stem != "driftline", path.stem))
     records = (json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines())
     for line in summary(records):
         print(json.dumps(line, ensure_ascii=False))

@@ -28,6 +28,6 @@ def default(before, now, kind):
 
 
 run("Evidently", [
-    Rule("default: Wasserstein or Jensen-Shannon >= 0.1", prepared(default)),
-    Rule("PSI >= 0.1", prepared(lambda before, now, kind: psi_stat_test)),
+    Rule("default: Wasserstein or Jensen-Shannon >= 0.1", prepared(default), slides=False),
+    Rule("PSI >= 0.1", prepared(lambda before, now, kind: psi_stat_test), slides=False),
 ])
