@@ -15,8 +15,9 @@ import numpy as np
 import streams
 from driftline import Driftline, Setting, alert
 
-# As it comes: whole windows, those of their parts that the reference was calibrated for, and early sight where the
-# reference suits it. And where rows are known to be independent of each other: all parts. Each also without early sight.
+# As it comes: whole windows, those of their parts that the reference was calibrated for, and early sight where
+# the reference suits it. And where rows are known to be independent of each other: all parts. Each also without
+# early sight.
 SUFFIXES, WINDOWS = {"policy.suffixes": "all"}, {"policy.early.enabled": False}
 SETTINGS = {
     "default": Setting("default", calibrate=True),
@@ -72,8 +73,8 @@ def natural(stream, found, setting):
         rows = [int(row) for row in found.ends[found.flagged[name]] + stream.reference_rows]
         events = [event["row"] + stream.reference_rows for event in found.events[name]
                   if event["transition"] == "detected"]
-        yield base("natural", setting, stream, feature=name, events=events, flagged=len(rows), windows_seen=len(found.ends),
-                   first_flagged=rows[0] if rows else None)
+        yield base("natural", setting, stream, feature=name, events=events, flagged=len(rows),
+                   windows_seen=len(found.ends), first_flagged=rows[0] if rows else None)
 
 
 def main():

@@ -70,7 +70,8 @@ def natural(records):
     said = {}
     for one in (one for one in records if one["what"] == "natural"):
         events = ", ".join(f"{row:,}" for row in one["events"][:4]) or "none"
-        said.setdefault((one["data"], one["feature"]), {})[one["rule"]] = f"{events} ({one['flagged']} of {one['windows_seen']})"
+        of_feature = said.setdefault((one["data"], one["feature"]), {})
+        of_feature[one["rule"]] = f"{events} ({one['flagged']} of {one['windows_seen']})"
     rules = list(dict.fromkeys(rule for found in said.values() for rule in found))
     rows = [[*feature, *(found.get(rule, "") for rule in rules)] for feature, found in said.items()]
     return table(["data", "feature", *rules], rows)

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = HERE.parents[1] / "target" / "bench-detection"
 RESULTS = ENVIRONMENTS / "results"
 # Seeds of each peer's streams: fewer where it is slow.
-PEERS = {"evidently": "1..3", "nannyml": "1..3", "river": "1..3", "alibi": "1..3", "frouros": "1..3", "whylogs": "1..3"}
+PEERS = dict.fromkeys(("evidently", "nannyml", "river", "alibi", "frouros", "whylogs"), "1..3")
 # Of driftline 300,000 windows of a feature are looked at, which is what shows a rate of 1 in 10,000.
 DRIFTLINE = (["--delays", "1..6", "--natural", "--seasonal", "1..6"],
              *(["--stationary", "1..41", "--setting", name] for name in ("default", "default-windows")),
@@ -28,7 +28,8 @@ def python(name, requirements):
     environment = ENVIRONMENTS / name
     if not (environment / "done").is_file():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        subprocess.run([environment / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", requirements], check=True)
+        install = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", requirements]
+        subprocess.run(install, check=True)
         (environment / "done").touch()
     return environment / "bin" / "python"
 
@@ -53,7 +54,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("binary", type=Path)
     arguments.add_argument("data", type=Path)
-    arguments.add_argument("--only", type=lambda text: text.split(","), default=["driftline", *PEERS], metavar="NAME,…")
+    arguments.add_argument("--only", type=lambda text: text.split(","), default=["driftline", *PEERS],
+                           metavar="NAME,…")
     asked = arguments.parse_args()
     if not asked.data.is_dir():
         sys.exit(f"there is no directory {asked.data}: it must hold the data sets that streams.py lists")

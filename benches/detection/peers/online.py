@@ -39,7 +39,8 @@ def alerts(update, values, begin):
 
 def measure(tool, rule, stream, changed_streams):
     """False alarms in the stationary stream, then the delay of each change."""
-    base = {"tool": tool, "rule": rule.name, "windows": "none", "data": stream.name, "seed": stream.seed, "kind": "numeric"}
+    base = {"tool": tool, "rule": rule.name, "windows": "none", "data": stream.name, "seed": stream.seed,
+            "kind": "numeric"}
 
     def from_row(begin):
         return 0 if rule.lead is None else begin - rule.lead

@@ -57,5 +57,6 @@ def cramer_von_mises(reference):
 
 windowed.run("Alibi Detect", [Rule("TabularDrift, 5 % over all features", tabular)])
 online.run("Alibi Detect", [
-    Online("CVMDriftOnline, an alarm in 5,000 rows", cramer_von_mises, lead=1000, data="car_loan", features=3, rows=20_000),
+    Online("CVMDriftOnline, an alarm in 5,000 rows", cramer_von_mises, lead=1000, data="car_loan", features=3,
+           rows=20_000),
 ], windowed.asked())

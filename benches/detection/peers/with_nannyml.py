@@ -17,6 +17,10 @@ def frame(values):
     return pd.DataFrame({"x": values})
 
 
+def analysed(calculator, values):
+    return calculator.calculate(frame(values)).filter(period="analysis").to_df()
+
+
 def univariate(methods):
     def prepare(reference, kind, size, features):
         method = methods[kind]
@@ -24,7 +28,7 @@ def univariate(methods):
             column_names=["x"], treat_as_categorical=["x"] if kind == "categorical" else [],
             continuous_methods=[methods["numeric"]], categorical_methods=[methods["categorical"]], chunk_size=size)
         calculator.fit(frame(reference))
-        return lambda values: calculator.calculate(frame(values)).filter(period="analysis").to_df()["x", method, "alert"].any()
+        return lambda values: analysed(calculator, values)["x", method, "alert"].any()
 
     return prepare
 
@@ -32,7 +36,7 @@ def univariate(methods):
 def missing(reference, kind, size, features):
     calculator = nannyml.MissingValuesCalculator(column_names=["x"], chunk_size=size)
     calculator.fit(frame(reference))
-    return lambda values: calculator.calculate(frame(values)).filter(period="analysis").to_df()["x", "alert"].any()
+    return lambda values: analysed(calculator, values)["x", "alert"].any()
 
 
 run("NannyML", [
