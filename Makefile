@@ -2,10 +2,10 @@
 
 FOR ?= 60s
 
-.PHONY: help check test test-full demo bench early fmt doc
+.PHONY: help check test test-full demo bench early bench-detection fmt doc
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 check: ## formatting, lints and documentation, warnings are errors
 	@tests/needs
@@ -35,6 +35,13 @@ bench: ## the benchmarks, on a broker like that of the tests; ARGS='--bench name
 early: ## false alarms and delays of early sight (minutes): ARGS='rates 1e7 50', 'delays 100 50' or 'streams DIRECTORY 2e7'
 	@tests/needs
 	cargo bench --locked --bench early -- $(ARGS)
+
+bench-detection: ## false alarms and delays beside other tools', in docs/detection.md: make bench-detection DATA=directory
+	@test -n '$(DATA)' || { echo 'make bench-detection needs DATA=directory, the data sets' >&2; exit 2; }
+	@tests/needs
+	@command -v python3 >/dev/null || { echo 'make bench-detection needs python3, 3.11 or later' >&2; exit 2; }
+	cargo build --locked --release --bin driftline
+	python3 benches/detection/run.py target/release/driftline '$(DATA)'
 
 fmt: ## formats the code
 	cargo fmt
