@@ -7,7 +7,7 @@ use super::tree::{Entry, Node, Value};
 /// A setting, or a table of them: its path, the value that asks for nothing, and what is missing.
 type NotBuilt = (&'static str, Option<&'static str>, &'static str);
 
-const NOT_BUILT: [NotBuilt; 18] = [
+const NOT_BUILT: [NotBuilt; 17] = [
     ("bootstrap", None, "a reference made from the first production data"),
     ("http.token_file", None, "the server has no page and no API that a token would guard"),
     ("input.max_watermark_step", Some(""), "a bound on how far one event may move the watermark"),
@@ -21,7 +21,6 @@ const NOT_BUILT: [NotBuilt; 18] = [
     ("privacy.categories", Some("plain"), "hashed categories"),
     ("privacy.dead_letters", Some("whole"), "dead letters without their payload"),
     ("privacy.key_file", None, "hashed categories"),
-    ("window.grow_to", Some(""), "windows that reach back for rows"),
     ("labels", None, "labels, and performance by them"),
     ("input.labels", None, "labels, and performance by them"),
     ("topics.control", None, "commands to a running service"),

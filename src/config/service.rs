@@ -2,7 +2,7 @@
 
 use super::input::{FORMATS, Format};
 use super::section::Section;
-use super::values::{self, choice, count, refuse_with, size, small_count, some_duration};
+use super::values::{self, choice, count, optional_duration, refuse_with, size, small_count, some_duration};
 use crate::words::{Grid, Season, SeasonClock};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ pub struct TopicsConfig {
 /// `[window]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WindowConfig {
-    /// Size, slide and look.
+    /// Size, slide and look, and how far a thin window may reach back.
     pub grid: Grid,
     /// How long an event may come after a later one and still count.
     pub allowed_lateness_ms: i64,
@@ -135,6 +135,7 @@ pub(super) fn read_window(mut section: Section) -> Option<WindowConfig> {
     let size = section.read("size", some_duration);
     let slide = section.read("slide", some_duration);
     let look = section.read("look", some_duration);
+    let grow_to = section.read("grow_to", optional_duration);
     let allowed_lateness_ms = section.read("allowed_lateness", values::duration);
     let idle_timeout_ms = section.read("idle_timeout", some_duration);
     let grid = match (size, slide, look) {
@@ -149,6 +150,14 @@ pub(super) fn read_window(mut section: Section) -> Option<WindowConfig> {
             }
         },
         _ => None,
+    };
+    let grid = match (grid, grow_to) {
+        (Some(grid), Some(Some(grow_to))) => {
+            let hint = "`window.slide` divides `window.grow_to`, which is `window.size` or longer";
+            let complain = |why| section.complain(&["grow_to"], why, Some(hint.into()));
+            grid.growing_to(grow_to).map_err(complain).ok()
+        }
+        (grid, grow_to) => grid.filter(|_| grow_to.is_some()),
     };
     let season = read_season(&mut section);
     section.close();

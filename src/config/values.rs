@@ -92,6 +92,14 @@ pub(super) fn some_duration(node: &Node) -> Read<i64> {
     }
 }
 
+/// A duration of at least a millisecond; the empty text stands for none.
+pub(super) fn optional_duration(node: &Node) -> Read<Option<i64>> {
+    match &node.value {
+        Value::Text { text, .. } if text.is_empty() => Ok(None),
+        _ => some_duration(node).map(Some),
+    }
+}
+
 /// A whole number in `range`.
 pub(super) fn count(range: RangeInclusive<u64>) -> impl Fn(&Node) -> Read<u64> {
     move |node| {

@@ -259,7 +259,10 @@ fn put_pane(
         if is_cut_anew {
             evaluator.changed.gone.insert(StateKey::Pane(key, pane));
         } else if let Some(state) = segment_mut(evaluator, &key) {
-            state.window.push(pane, Arc::new(saved.data));
+            // With a shorter `grow_to` than before, some are out of reach already.
+            for left in state.window.push(pane, Arc::new(saved.data)) {
+                evaluator.changed.gone.insert(StateKey::Pane(key.clone(), left));
+            }
         }
         return Ok(());
     }

@@ -22,19 +22,24 @@ pub(super) struct Measured {
     parts: Vec<Part>,
     /// Fewer rows are not judged.
     pub min_rows: u64,
+    /// How many panes the window reaches back over.
+    panes: u32,
     filled: u32,
 }
 
-/// Measures all features of the window of `state`, whose rows were counted by `profile`. Parts with
-/// fewer rows than `min_rows` are left out.
+/// Measures all features of the window of `state`, whose rows were counted by `profile`, where it
+/// reaches back over `panes` panes. Parts with fewer rows than `min_rows` are left out.
 pub(super) fn measure_window(
     state: &SegmentState,
     profile: &Profile,
     grid: Grid,
-    min_rows: u64,
+    (panes, min_rows): (u32, u64),
     slots: &Slots,
 ) -> Vec<Measured> {
-    let sketches = state.window.features();
+    let sketches = match panes == grid.panes() {
+        true => state.window.features(),
+        false => (0..profile.features().len()).map(|at| state.window.sketch_of(at, panes)).collect(),
+    };
     let end = state.window.last().unwrap_or(Pane(0));
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
         let against = Against::new(profile, slots, grid, state.filled(grid));
@@ -47,7 +52,7 @@ pub(super) fn measure_window(
             };
             Some(Part { suffix, p_certain: enough(tally, min_rows, against.p_certain(tally, sum.panes())) })
         };
-        let (comparison, seasonal) = against.compare(&sketch, grid.panes());
+        let (comparison, seasonal) = against.compare(&sketch, panes);
         Measured {
             name: profile.name.clone(),
             comparison,
@@ -55,6 +60,7 @@ pub(super) fn measure_window(
             parts: state.window.parts().iter().filter_map(part).collect(),
             sketch,
             min_rows,
+            panes,
             filled: state.filled(grid),
         }
     };
@@ -98,7 +104,7 @@ impl Measured {
         }
         let sides = Sides { profile, sketch: &self.sketch, seasonal: self.seasonal.as_ref() };
         let mut judged = context.judge(sides, &self.comparison, answers);
-        judged.report.dependence = against.calibration(grid.panes()).and_then(|found| found.shape);
+        judged.report.dependence = against.calibration(self.panes).and_then(|found| found.shape);
         let report = |(suffix, sketch, comparison, seasonal): &(Suffix, _, _, Option<Seasonal>)| {
             let sides = Sides { profile, sketch, seasonal: seasonal.as_ref() };
             (*suffix, context.report(sides, comparison, &judged.judgement))

@@ -22,6 +22,8 @@ struct Candidate {
     version: Name,
     segment: Vec<Name>,
     info: WindowInfo,
+    /// How many panes it reaches back over.
+    panes: u32,
     features: Vec<Measured>,
     slots: Slots,
 }
@@ -64,11 +66,9 @@ pub(super) fn judge_model(
     let questions: usize = candidates.iter().map(questions).sum();
     let slide_ms = settings.grid.slide_ms();
     let level = level(of_model.policy.budget, of_model.policy.raise.k, slide_ms, questions as u64);
-    let rows_of_model: u64 = candidates
-        .iter()
-        .filter(|candidate| candidate.segment.is_empty())
-        .map(|candidate| candidate.info.events)
-        .sum();
+    let whole =
+        |version: &VersionState| version.segments.get(&Vec::new()).map(|whole| whole.window.flow().events);
+    let rows_of_model: u64 = model.versions.values().filter_map(whole).sum();
     let mut judgeable = Judgeable::new();
     for candidate in candidates {
         let key = (candidate.version.clone(), candidate.segment.clone());
@@ -96,39 +96,42 @@ fn candidates(
     });
     let busy = segments.filter(|(_, _, state)| !state.is_blank());
     busy.map(|(version, segment, state)| {
-        let info = window_info(settings, of_model, state, pane);
+        let (panes, info) = window_info(settings, of_model, state, pane);
         let grid = settings.grid;
         let held = state.held.as_ref();
-        let slots = held.map(|held| Slots::of(state, &held.profile, grid)).unwrap_or_default();
-        let measure =
-            |held: &Held| measure_window(state, &held.profile, grid, of_model.policy.min_rows, &slots);
+        let slots = held.map(|held| Slots::of(state, &held.profile, grid, panes)).unwrap_or_default();
+        let measure = |held: &Held| {
+            measure_window(state, &held.profile, grid, (panes, of_model.policy.min_rows), &slots)
+        };
         let mut features = held.map(measure).unwrap_or_default();
         for measured in &mut features {
             measured.min_rows = min_rows(of_model, segment, &info, &measured.name);
         }
-        Candidate { version: version.clone(), segment: segment.clone(), info, features, slots }
+        Candidate { version: version.clone(), segment: segment.clone(), info, panes, features, slots }
     })
     .collect()
 }
 
+/// The window of `state` that ends with `pane`, and how many panes it reaches back over.
 fn window_info(
     settings: &EvaluatorSettings,
     of_model: &ModelSettings,
     state: &SegmentState,
     pane: Pane,
-) -> WindowInfo {
-    let grid = settings.grid;
-    let first = Pane(pane.0 + 1 - i64::from(grid.panes()));
-    let flow = state.window.flow();
-    let policy = &of_model.policy;
+) -> (u32, WindowInfo) {
+    let (grid, policy) = (settings.grid, &of_model.policy);
+    let (panes, flow) = state.window.reaching(policy.min_rows);
+    let first = Pane(pane.0 + 1 - i64::from(panes));
     let window_state = if flow.events < policy.min_rows || flow.completeness() < policy.min_completeness {
         WindowState::Insufficient
+    } else if panes > grid.panes() {
+        WindowState::Grown
     } else if state.epoch.is_some_and(|epoch| epoch > first) {
         WindowState::Partial
     } else {
         WindowState::Complete
     };
-    WindowInfo::new(grid.start(first), grid.end(pane), window_state, flow)
+    (panes, WindowInfo::new(grid.start(first), grid.end(pane), window_state, flow))
 }
 
 impl Candidate {
@@ -221,7 +224,7 @@ impl Judging<'_> {
         let (all_rows, grid) = (candidate.info.events, self.settings.grid);
         let features = held.profile.features().iter().zip(&candidate.features).enumerate();
         let judge = |(at, (profile, measured)): (usize, (&FeatureProfile, &Measured))| {
-            let sketch_of = |panes| state.window.suffix_of(at, panes);
+            let sketch_of = |panes| state.window.sketch_of(at, panes);
             let mut judged = measured.judge(profile, &context, all_rows, grid, &candidate.slots, sketch_of);
             judged.report.early = state.tests.support(at);
             judged
@@ -286,7 +289,8 @@ impl Judging<'_> {
             reference: &held.info,
             epoch_start: self.settings.grid.start(state.epoch.unwrap_or(self.pane)),
             pane_rows: last_pane.map_or(0, |(_, data)| data.flow.events),
-            traffic_share: candidate.info.events as f64 / self.rows_of_model.max(1) as f64,
+            // Where the window reaches back further than others, its rows are no measure of traffic.
+            traffic_share: state.window.flow().events as f64 / self.rows_of_model.max(1) as f64,
             drift_share: model_state.drift_share,
             features,
             book: &state.book,
@@ -304,7 +308,8 @@ impl Judging<'_> {
         triggers_withheld: Vec<String>,
         version: &VersionState,
     ) -> WindowReport {
-        let unknown = version.segments.get(&candidate.segment).map(|segment| segment.window.unknown());
+        let unknown =
+            version.segments.get(&candidate.segment).map(|segment| segment.window.unknown(candidate.panes));
         let named =
             unknown.iter().flat_map(|unknown| unknown.iter()).map(|(name, rows)| (name.to_string(), rows));
         WindowReport {
@@ -379,7 +384,7 @@ pub(super) fn retire_version(
     for (segment, mut state) in std::mem::take(&mut state.segments) {
         let Some(held) = &state.held else { continue };
         let key = ModelKey { model: name.clone(), version: version.clone(), segment };
-        let window = Some(window_info(settings, of_model, &state, pane));
+        let window = Some(window_info(settings, of_model, &state, pane).1);
         let step = Step { window, ..model_step(settings, &key, &held.info, now) };
         let events = state.book.resolve_all(&step, reason, &mut model.limit);
         outputs.extend(events.into_iter().map(|event| Output::Event(Box::new(event))));

@@ -45,7 +45,7 @@ pub(super) fn new_window(grid: Grid, suffixes: Suffixes, held: Option<&Held>) ->
         Suffixes::All => grid.suffixes().collect(),
         Suffixes::Calibrated => grid.suffixes().filter(|panes| is_calibrated(*panes)).collect(),
     };
-    SlidingWindow::new(grid.panes(), &lengths)
+    SlidingWindow::new(grid.panes(), grid.reach(), &lengths)
 }
 
 /// A pane that still takes rows.
@@ -93,10 +93,10 @@ impl SegmentState {
         self.window.is_empty() && self.book.is_empty() && self.reset.is_none()
     }
 
-    /// How many panes of the window are of its epoch.
+    /// How many panes in the window's reach are of its epoch.
     pub fn filled(&self, grid: Grid) -> u32 {
         let since = self.window.last().zip(self.epoch).map(|(last, epoch)| last.0 - epoch.0 + 1);
-        since.map_or(grid.panes(), |panes| panes.clamp(1, i64::from(grid.panes())) as u32)
+        since.map_or(grid.panes(), |panes| panes.clamp(1, i64::from(grid.reach())) as u32)
     }
 
     pub fn reference_id(&self) -> Option<&str> {

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 pub(super) struct Slots(BTreeMap<u32, BTreeMap<u16, f64>>);
 
 impl Slots {
-    /// Those of the window of `state`, counted by `profile`.
-    pub fn of(state: &SegmentState, profile: &Profile, grid: Grid) -> Self {
+    /// Those of the window of `state`, counted by `profile`, where it reaches back over `panes` panes.
+    pub fn of(state: &SegmentState, profile: &Profile, grid: Grid, panes: u32) -> Self {
         // Rows of a slot are the same for all features, and so is the clock.
         let Some(season) = profile.features().iter().find_map(|feature| feature.season.as_ref()) else {
             return Slots::default();
@@ -23,8 +23,7 @@ impl Slots {
         let (Some(clock), Some(last)) = (season.clock(), state.window.last()) else {
             return Slots::default();
         };
-        let lengths: Vec<u32> =
-            state.window.parts().iter().map(|part| part.panes()).chain([grid.panes()]).collect();
+        let lengths: Vec<u32> = state.window.parts().iter().map(|part| part.panes()).chain([panes]).collect();
         let mut slots: BTreeMap<u32, BTreeMap<u16, f64>> = BTreeMap::new();
         for (pane, data) in state.window.panes().filter(|(_, data)| data.flow.events > 0) {
             let hours = clock.hours_between(grid.start(pane), grid.end(pane));
@@ -41,7 +40,7 @@ pub(super) struct Against<'a> {
     profile: &'a FeatureProfile,
     season: Option<(SeasonGroups, &'a Slots)>,
     grid: Grid,
-    /// Panes of the window since its epoch began.
+    /// Panes in its reach since its epoch began.
     filled: u32,
 }
 
@@ -83,10 +82,16 @@ impl<'a> Against<'a> {
     }
 
     /// How rows of the last `panes` panes hang together, as far as the reference was calibrated for it;
-    /// a window that is younger than it is long is taken for as long as it is old.
+    /// a window that is younger than it is long is taken for as long as it is old, and one that reaches
+    /// back further than windows do as one that does not, unless its own length was calibrated.
     pub fn calibration(&self, panes: u32) -> Option<Calibration> {
-        let duration_ms = i64::from(panes.min(self.filled)) * self.grid.slide_ms();
-        self.profile.calibrated_about(duration_ms, self.grid.size_ms())
+        let about = |panes: u32| {
+            let duration_ms = i64::from(panes.min(self.filled)) * self.grid.slide_ms();
+            self.profile.calibrated_about(duration_ms, self.grid.size_ms())
+        };
+        let of_window = self.grid.panes();
+        let grown = about(panes).filter(|found| panes <= of_window || found.shape.is_some());
+        grown.or_else(|| about(of_window))
     }
 
     fn dependence(&self, panes: u32) -> Dependence {
@@ -97,5 +102,43 @@ impl<'a> Against<'a> {
         let (groups, slots) = self.season.as_ref()?;
         let (profile, level) = self.profile.seasonal(groups, slots.0.get(&panes)?)?;
         Some((profile, groups, level))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Value;
+    use crate::reference::{BuildOptions, ProfileBuilder};
+    use crate::words::Name;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn calibrated(lengths: &[(i64, Option<f64>)]) -> FeatureProfile {
+        let mut builder = ProfileBuilder::new(BuildOptions::default());
+        (0..100).for_each(|i| builder.push([(&Name::from("x"), &Value::Number(f64::from(i)))]));
+        let mut feature = builder.finish().unwrap().features()[0].clone();
+        let of = |(panes, shape): &(i64, Option<f64>)| Calibration {
+            duration_ms: panes * HOUR_MS,
+            chunks: 30,
+            shape: *shape,
+            missing: None,
+        };
+        feature.calibration = lengths.iter().map(of).collect();
+        feature
+    }
+
+    #[test]
+    fn a_window_that_reaches_back_takes_the_dependence_of_its_length_or_else_of_a_window() {
+        let grid = Grid::new(6 * HOUR_MS, HOUR_MS, HOUR_MS).unwrap().growing_to(48 * HOUR_MS).unwrap();
+        let feature = calibrated(&[(1, Some(2.0)), (6, Some(4.0)), (12, Some(5.0)), (24, None)]);
+        let slots = Slots::default();
+        let of = |panes, filled| Against::new(&feature, &slots, grid, filled).calibration(panes);
+        let shape = |panes| of(panes, 48).unwrap().shape;
+        assert_eq!([shape(1), shape(6), shape(12)], [Some(2.0), Some(4.0), Some(5.0)]);
+        // Of twenty-four hours the reference has too few chunks to tell.
+        assert_eq!([shape(9), shape(24), shape(30)], [Some(4.0), Some(4.0), Some(4.0)]);
+        assert_eq!(of(6, 3).unwrap().shape, Some(4.0), "young: the larger of both sides");
+        assert_eq!(of(6, 1).unwrap().shape, Some(2.0));
     }
 }

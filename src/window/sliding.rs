@@ -15,12 +15,14 @@ use crate::words::Pane;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The sliding aggregate over the last `panes` panes.
+/// The sliding aggregate over the last `panes` panes. Panes before them are kept, uncounted, as far
+/// back as a window with few rows may reach.
 #[derive(Debug, Clone)]
 pub struct SlidingWindow {
     length: i64,
+    reach: i64,
     last: Option<Pane>,
-    /// Panes of the window that are not empty, oldest first.
+    /// Panes that are kept and are not empty, oldest first.
     panes: VecDeque<(Pane, Arc<PaneData>)>,
     whole: RunningSum,
     /// The last panes of the window, by length, ascending.
@@ -81,11 +83,12 @@ impl RunningSum {
 }
 
 impl SlidingWindow {
-    /// An empty window of `panes` panes, which also keeps the counts of its last panes by the lengths
-    /// of `suffixes`.
-    pub fn new(panes: u32, suffixes: &[u32]) -> Self {
+    /// An empty window of `panes` panes that may reach back over `reach` panes, which also keeps the
+    /// counts of its last panes by the lengths of `suffixes`.
+    pub fn new(panes: u32, reach: u32, suffixes: &[u32]) -> Self {
         SlidingWindow {
             length: i64::from(panes.max(1)),
+            reach: i64::from(reach.max(panes).max(1)),
             last: None,
             panes: VecDeque::new(),
             whole: RunningSum::new(panes),
@@ -96,7 +99,7 @@ impl SlidingWindow {
     }
 
     /// Slides the window to end with `pane`, which must come after the last one; panes between them
-    /// are empty. Returns the panes that left it.
+    /// are empty. Returns the panes that it can no longer reach.
     pub fn push(&mut self, pane: Pane, data: Arc<PaneData>) -> Vec<Pane> {
         assert!(self.last.is_none_or(|last| last < pane), "a window slides forward only");
         let left = self.advance_to(pane);
@@ -118,18 +121,31 @@ impl SlidingWindow {
         &self.parts
     }
 
+    /// How many panes the window must reach back over to have `rows` rows, and what became of the rows
+    /// there: its own panes, where these have them or no pane that it can reach makes up for them.
+    pub fn reaching(&self, rows: u64) -> (u32, Flow) {
+        let (own, mut flow) = (self.length as u32, self.whole.flow);
+        let Some(last) = self.last.filter(|_| flow.events < rows) else { return (own, flow) };
+        let before = self.panes.iter().rev().skip_while(|(pane, _)| last.0 - pane.0 < self.length);
+        for (pane, data) in before {
+            flow.add(&data.flow);
+            if flow.events >= rows {
+                return ((last.0 + 1 - pane.0) as u32, flow);
+            }
+        }
+        (own, self.whole.flow)
+    }
+
     /// The sketch of the feature at `position` over the last `panes` panes, made anew of them.
-    pub fn suffix_of(&self, position: usize, panes: u32) -> FeatureSketch {
-        let first = self.last.map_or(0, |last| last.0 + 1 - i64::from(panes));
-        let inside = self.panes.iter().filter(|(pane, _)| pane.0 >= first);
-        let sketches = inside.filter_map(|(_, data)| data.features.get(position));
+    pub fn sketch_of(&self, position: usize, panes: u32) -> FeatureSketch {
+        let sketches = self.last_panes(panes).filter_map(|data| data.features.get(position));
         sketches.fold(FeatureSketch::default(), |mut sum, sketch| {
             sum.merge(sketch);
             sum
         })
     }
 
-    /// Whether the window holds no rows at all.
+    /// Whether there are no rows at all, in the window or in reach of it.
     pub fn is_empty(&self) -> bool {
         self.panes.is_empty()
     }
@@ -139,7 +155,7 @@ impl SlidingWindow {
         self.last
     }
 
-    /// Panes that are not empty, oldest first.
+    /// Panes that are kept and are not empty, oldest first.
     pub fn panes(&self) -> impl Iterator<Item = (Pane, &Arc<PaneData>)> {
         self.panes.iter().map(|(pane, data)| (*pane, data))
     }
@@ -161,11 +177,16 @@ impl SlidingWindow {
         self.whole.tallies.iter().enumerate().map(sketch).collect()
     }
 
-    /// Names of columns that the reference does not have, over the window.
-    pub fn unknown(&self) -> Unseen {
+    /// Names of columns that the reference does not have, over the last `panes` panes.
+    pub fn unknown(&self, panes: u32) -> Unseen {
         let mut unknown = PaneData::default().unknown;
-        self.panes.iter().for_each(|(_, data)| unknown.merge(&data.unknown));
+        self.last_panes(panes).for_each(|data| unknown.merge(&data.unknown));
         unknown
+    }
+
+    fn last_panes(&self, panes: u32) -> impl Iterator<Item = &Arc<PaneData>> {
+        let first = self.last.map_or(0, |last| last.0 + 1 - i64::from(panes));
+        self.panes.iter().filter(move |(pane, _)| pane.0 >= first).map(|(_, data)| data)
     }
 
     fn advance_to(&mut self, pane: Pane) -> Vec<Pane> {
@@ -179,8 +200,7 @@ impl SlidingWindow {
         }
         self.last = Some(pane);
         let mut left = Vec::new();
-        while let Some((oldest, _)) = self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.length <= pane.0)
-        {
+        while let Some((oldest, _)) = self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.reach <= pane.0) {
             left.push(oldest);
         }
         left
@@ -242,10 +262,13 @@ mod tests {
         #[test]
         fn the_sliding_aggregate_is_the_aggregate_from_scratch(
             length in 1u32..7,
+            more in 0u32..9,
+            wanted in 0u64..150,
             start in -20i64..20,
             panes in prop::collection::vec((1i64..9, prop::collection::vec(0.0..1.0f64, 0..40)), 1..40),
         ) {
-            let mut window = SlidingWindow::new(length, &SUFFIXES);
+            let reach = length + more;
+            let mut window = SlidingWindow::new(length, reach, &SUFFIXES);
             let mut all: Vec<(i64, Vec<f64>)> = Vec::new();
             let mut number = start;
             for (gap, values) in panes {
@@ -264,13 +287,30 @@ mod tests {
                         (rows + 1, below + u64::from(*value <= 0.25))
                     });
                     prop_assert_eq!(part.flow().events, rows);
-                    let sketch = window.suffix_of(0, part.panes());
+                    let sketch = window.sketch_of(0, part.panes());
                     prop_assert_eq!(sketch.detail.digest.count(), rows);
                     if rows > 0 {
                         prop_assert_eq!(part.tallies()[0].cells[0], below);
                         prop_assert_eq!(&part.tallies()[0], &sketch.tally);
                     }
                 }
+                let rows_of = |panes: u32| {
+                    let first = number - i64::from(panes);
+                    let inside = all.iter().filter(|(pane, _)| *pane > first);
+                    inside.flat_map(|(_, values)| values.iter().copied()).collect::<Vec<f64>>()
+                };
+                // The shortest of the longer ones that has the rows; its own length where none has.
+                let is_enough = |panes: &u32| rows_of(*panes).len() as u64 >= wanted;
+                let grown = (length..=reach).find(is_enough).unwrap_or(length);
+                let (panes, flow) = window.reaching(wanted);
+                prop_assert_eq!((panes, flow.events), (grown, rows_of(grown).len() as u64));
+                let sketch = window.sketch_of(0, panes);
+                prop_assert_eq!(sketch.tally.valid(), flow.events);
+                if flow.events > 0 {
+                    let below = rows_of(grown).iter().filter(|value| **value <= 0.25).count() as u64;
+                    prop_assert_eq!(sketch.tally.cells[0], below);
+                }
+                prop_assert!(window.panes().all(|(pane, _)| pane.0 > number - i64::from(reach)));
                 let features = window.features();
                 if !expected.is_empty() {
                     prop_assert_eq!(features[0].tally.valid(), expected.len() as u64);
@@ -285,14 +325,14 @@ mod tests {
 
         #[test]
         fn a_window_restored_from_its_panes_is_the_same_to_the_bit(
-            length in 1u32..6, panes in prop::collection::vec(prop::collection::vec(0.0..1.0f64, 0..400), 1..25), cut in 0usize..25,
+            length in 1u32..6, more in 0u32..6, panes in prop::collection::vec(prop::collection::vec(0.0..1.0f64, 0..400), 1..25), cut in 0usize..25,
         ) {
-            let mut window = SlidingWindow::new(length, &SUFFIXES);
+            let mut window = SlidingWindow::new(length, length + more, &SUFFIXES);
             let cut = cut.min(panes.len() - 1);
             for (number, values) in panes[..=cut].iter().enumerate() {
                 window.push(Pane(number as i64), data(values));
             }
-            let mut restored = SlidingWindow::new(length, &SUFFIXES);
+            let mut restored = SlidingWindow::new(length, length + more, &SUFFIXES);
             for (pane, data) in window.panes() {
                 restored.push(pane, data.clone());
             }
@@ -301,6 +341,11 @@ mod tests {
                 restored.push(Pane(number as i64), data(values));
                 prop_assert_eq!(window.features(), restored.features());
                 prop_assert_eq!(window.flow(), restored.flow());
+                for rows in [0, 300, 600, 1200] {
+                    let (panes, flow) = window.reaching(rows);
+                    prop_assert_eq!((panes, flow), restored.reaching(rows));
+                    prop_assert_eq!(window.sketch_of(0, panes), restored.sketch_of(0, panes));
+                }
             }
         }
     }

@@ -96,13 +96,18 @@ impl<'de> Deserialize<'de> for Time {
 #[serde(transparent)]
 pub struct Pane(pub i64);
 
-/// How event time is cut: panes of `slide`, windows of `size / slide` panes, looks inside a pane.
+/// How event time is cut: panes of `slide`, windows of `size / slide` panes, looks inside a pane; and how
+/// far a window with few rows may reach back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grid {
     slide_ms: i64,
     panes: u32,
     look_ms: i64,
+    reach: u32,
 }
+
+/// Most panes of a window, and most that it may reach back over.
+const MOST_PANES: u32 = 100_000;
 
 impl Grid {
     /// A grid, or why these three do not make one. All are milliseconds; `size` must be a whole
@@ -119,9 +124,28 @@ impl Grid {
         if slide_ms % look_ms != 0 {
             return Err(format!("the slide ({slide_ms} ms) must be a multiple of the look ({look_ms} ms)"));
         }
-        let panes = u32::try_from(size_ms / slide_ms).ok().filter(|panes| *panes <= 100_000);
+        let panes = u32::try_from(size_ms / slide_ms).ok().filter(|panes| *panes <= MOST_PANES);
         let panes = panes.ok_or("a window may have at most 100,000 panes")?;
-        Ok(Grid { slide_ms, panes, look_ms })
+        Ok(Grid { slide_ms, panes, look_ms, reach: panes })
+    }
+
+    /// The grid with windows that reach back to `grow_to_ms` before their end where they have few rows;
+    /// or why that does not do: it must be a whole number of slides, and not less than the window's size.
+    pub fn growing_to(self, grow_to_ms: i64) -> Result<Grid, String> {
+        let (slide_ms, size_ms) = (self.slide_ms, self.size_ms());
+        if grow_to_ms % slide_ms != 0 {
+            return Err(format!(
+                "how far a window may grow ({grow_to_ms} ms) must be a multiple of its slide ({slide_ms} ms)"
+            ));
+        }
+        if grow_to_ms < size_ms {
+            return Err(format!(
+                "how far a window may grow ({grow_to_ms} ms) must be at least its size ({size_ms} ms)"
+            ));
+        }
+        let reach = u32::try_from(grow_to_ms / slide_ms).ok().filter(|panes| *panes <= MOST_PANES);
+        let reach = reach.ok_or("a window may reach back over at most 100,000 panes")?;
+        Ok(Grid { reach, ..self })
     }
 
     /// Length of a pane, in milliseconds.
@@ -142,6 +166,11 @@ impl Grid {
     /// Panes in a window.
     pub fn panes(&self) -> u32 {
         self.panes
+    }
+
+    /// Panes that a window with few rows may reach back over: at least those of a window.
+    pub fn reach(&self) -> u32 {
+        self.reach
     }
 
     /// Lengths of the suffixes of a window in which a change is looked for, in panes: 1, 2, 4, … as far
@@ -231,6 +260,8 @@ mod tests {
         assert_eq!(grid.suffixes().collect::<Vec<_>>(), [1, 2]);
         let suffixes = |panes| Grid::new(panes, 1, 1).unwrap().suffixes().collect::<Vec<_>>();
         assert_eq!((suffixes(1), suffixes(4), suffixes(5)), (vec![], vec![1, 2], vec![1, 2, 4]));
+        assert_eq!((grid.reach(), grid.growing_to(7000).unwrap().reach()), (3, 7));
+        assert!(grid.growing_to(7500).is_err() && grid.growing_to(2000).is_err());
         assert!(Grid::new(2500, 1000, 100).is_err());
         assert!(Grid::new(3000, 1000, 300).is_err());
     }

@@ -17,6 +17,10 @@ fn number(summary: &Json, key: &str) -> u64 {
     summary[key].as_u64().unwrap_or_else(|| panic!("{key} in {summary}"))
 }
 
+fn text(value: &Json) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is a text"))
+}
+
 /// Rows 0 to 999 as the reference's, then 1000 moved ones.
 fn shifted() -> Place {
     let place = Place::new();
@@ -222,6 +226,42 @@ fn a_configuration_says_all_and_a_policy_can_be_tried_over_it() {
         "{}",
         ran.stdout
     );
+}
+
+#[test]
+fn a_window_with_few_rows_reaches_back_as_far_as_the_configuration_lets_it() {
+    let place = Place::new();
+    place.run(SIMULATE).fine();
+    let replay = |grow_to: &str| {
+        let text = format!(
+            "[window]\nsize = '10m'\nslide = '10m'\nlook = '10s'\nallowed_lateness = '5s'\ngrow_to = '{grow_to}'\n\
+             [policy]\nmin_rows = 7000\nearly.enabled = false\n\
+             [[model]]\nname = 'fraud'\nreference = 'train.csv'\ntopics = ['inference-events']\n",
+        );
+        place.write("driftline.toml", &text);
+        place.run("replay all.jsonl --config driftline.toml --close")
+    };
+    let windows = |lines: &[Json]| {
+        let window = |report: &Json| {
+            let time = |key: &str| text(&report["window"][key]).parse::<jiff::Timestamp>().unwrap();
+            let minutes = time("end").duration_since(time("start")).as_mins();
+            format!("{minutes} min {} {}", text(&report["window"]["state"]), text(&report["verdict"]))
+        };
+        let of_7 = of_type(lines, "window_report").into_iter().filter(|report| report["version"] == "7");
+        of_7.map(window).collect::<Vec<_>>()
+    };
+    assert_eq!(windows(&replay("").lines()), ["10 min insufficient insufficient"; 8]);
+    // About 2,400 rows in ten minutes, so it takes thirty to have them; the drift begins at forty.
+    let grown = replay("40m").lines();
+    let expected =
+        ["10 min insufficient insufficient", "10 min insufficient insufficient", "30 min grown ok"];
+    assert_eq!(windows(&grown)[..3], expected);
+    assert!(windows(&grown)[4..].iter().all(|window| window.starts_with("30 min grown ")), "{grown:?}");
+    assert_eq!(windows(&grown)[6], "30 min grown critical");
+    assert_eq!(of_type(&grown, "drift_event")[0]["window"]["state"], "grown");
+    let refused = replay("25m");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("must be a multiple of its slide"), "{}", refused.stderr);
 }
 
 #[test]

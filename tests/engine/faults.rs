@@ -5,15 +5,17 @@
 
 use crate::world::{self, Row, comparable};
 use driftline::engine::{
-    Delta, Evaluator, Output, Pipeline, Position, Progress, Restore, Sketcher, SourceState, StateKey,
-    StateValue,
+    Delta, Evaluator, EvaluatorSettings, Output, Pipeline, Position, Progress, Restore, Sketcher,
+    SourceState, StateKey, StateValue,
 };
 use driftline::event::RowBuffer;
+use driftline::policy::record::{WindowInfo, WindowState};
 use driftline::reference::References;
 use driftline::words::{Name, Time};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const PARTITIONS: usize = 5;
 
@@ -22,14 +24,29 @@ enum InDeltas {
     Progress(Progress),
 }
 
-#[derive(Default)]
 struct Bus {
+    /// How stage 2 is set up to work.
+    settings: Arc<EvaluatorSettings>,
     inputs: Vec<Vec<Row>>,
     positions: BTreeMap<i32, Position>,
     deltas: Vec<InDeltas>,
     changelog: BTreeMap<StateKey, StateValue>,
     delta_offset: i64,
     outputs: Vec<Output>,
+}
+
+impl Bus {
+    fn new(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Self {
+        Bus {
+            settings: settings.clone(),
+            inputs: partitioned(rows),
+            positions: BTreeMap::new(),
+            deltas: Vec::new(),
+            changelog: BTreeMap::new(),
+            delta_offset: 0,
+            outputs: Vec::new(),
+        }
+    }
 }
 
 fn topics() -> Vec<(Name, i32)> {
@@ -77,7 +94,7 @@ fn stage_two(bus: &Bus, references: &References) -> Evaluator {
     for (key, value) in &bus.changelog {
         restore.apply((key.clone(), Some(value.clone())));
     }
-    let restored = restore.finish(world::evaluator_settings(), bus.delta_offset, references);
+    let restored = restore.finish(bus.settings.clone(), bus.delta_offset, references);
     let (mut evaluator, from) = restored.expect("state restores");
     for offset in from..bus.delta_offset {
         if let InDeltas::Delta(delta) = &bus.deltas[offset as usize] {
@@ -109,10 +126,10 @@ fn commit_two(bus: &mut Bus, evaluator: &mut Evaluator, snapshot: bool) {
 }
 
 /// Two instances of stage 1 and one of stage 2, with trouble until everything is read.
-fn with_faults(rows: &[Row], seed: u64) -> Bus {
+fn with_faults(rows: &[Row], seed: u64, settings: &Arc<EvaluatorSettings>) -> Bus {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let references = world::references();
-    let mut bus = Bus { inputs: partitioned(rows), ..Bus::default() };
+    let mut bus = Bus::new(rows, settings);
     let mut split = 2;
     let all: Vec<i32> = (0..PARTITIONS as i32).collect();
     let mut instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
@@ -152,9 +169,9 @@ fn partitioned(rows: &[Row]) -> Vec<Vec<Row>> {
     inputs
 }
 
-fn without_faults(rows: &[Row]) -> Vec<Output> {
-    let (sketcher, evaluator) = (world::sketcher_settings(), world::evaluator_settings());
-    let mut pipeline = Pipeline::new(sketcher, evaluator, world::references(), topics());
+fn without_faults(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Vec<Output> {
+    let mut pipeline =
+        Pipeline::new(world::sketcher_settings(), settings.clone(), world::references(), topics());
     for (i, row) in rows.iter().enumerate() {
         let (partition, offset) = (i % PARTITIONS, i / PARTITIONS);
         pipeline.take("in", partition as i32, offset as i64, None, Ok(row.event()));
@@ -164,42 +181,96 @@ fn without_faults(rows: &[Row]) -> Vec<Output> {
 
 #[test]
 fn crashes_and_rebalances_change_nothing() {
-    for seed in 0..12 {
-        // Late rows too: their own partition decides, so trouble does not change them.
-        let rows = world::stream(seed, 12_000, 900);
-        let expected = comparable(&without_faults(&rows));
-        let found = comparable(&with_faults(&rows, seed).outputs);
-        for (model, decided) in &expected {
-            assert_eq!(decided.len(), found[model].len(), "seed {seed}, model {model}");
-            for (expected, found) in decided.iter().zip(&found[model]) {
-                assert_eq!(expected, found, "seed {seed}, model {model}");
-            }
+    for (seed, settings) in (0..12).map(|seed| (seed, world::evaluator_settings())) {
+        is_the_same_under_faults(seed, &settings);
+    }
+}
+
+#[test]
+fn crashes_and_rebalances_change_nothing_of_windows_that_reach_back_for_rows() {
+    for (seed, settings) in (20..26).map(|seed| (seed, world::reaching_back())) {
+        let expected = is_the_same_under_faults(seed, &settings);
+        let states: Vec<WindowState> = windows(&expected).into_values().map(|window| window.state).collect();
+        for state in [WindowState::Complete, WindowState::Grown, WindowState::Insufficient] {
+            assert!(states.contains(&state), "seed {seed}: {state:?}");
         }
+    }
+}
+
+/// Compares what is decided of a stream with and without faults, and returns it.
+fn is_the_same_under_faults(seed: u64, settings: &Arc<EvaluatorSettings>) -> Vec<Output> {
+    // Late rows too: their own partition decides, so trouble does not change them.
+    let rows = world::stream(seed, 12_000, 900);
+    let outputs = without_faults(&rows, settings);
+    let (expected, found) = (comparable(&outputs), comparable(&with_faults(&rows, seed, settings).outputs));
+    for (model, decided) in &expected {
+        assert_eq!(decided.len(), found[model].len(), "seed {seed}, model {model}");
+        for (expected, found) in decided.iter().zip(&found[model]) {
+            assert_eq!(expected, found, "seed {seed}, model {model}");
+        }
+    }
+    outputs
+}
+
+/// The windows that were judged, by model key and end.
+fn windows(outputs: &[Output]) -> BTreeMap<(Name, Name, Vec<Name>, Time), WindowInfo> {
+    let window = |output: &Output| match output {
+        Output::Report(report) => {
+            let key = (report.model.clone(), report.version.clone(), report.segment.clone());
+            Some(((key.0, key.1, key.2, report.window.end), report.window))
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(window).collect()
+}
+
+#[test]
+fn how_far_windows_reach_back_may_change_while_state_is_kept() {
+    let rows = world::stream(41, 16_000, 200);
+    let far = world::reaching_back();
+    let near = Arc::new(EvaluatorSettings { grid: world::grid(), ..EvaluatorSettings::clone(&far) });
+    for (before, after) in [(&near, &far), (&far, &near)] {
+        let changed = with_restarts(&rows, 1000, true, |row| if row < 6_000 { before } else { after });
+        let always = with_restarts(&rows, 1000, true, |_| after);
+        assert!(changed.changelog.keys().eq(always.changelog.keys()), "what is out of reach is let go");
+        // What was let go before does not come back: eight panes later nothing of it is wanted.
+        let late = |outputs: &[Output]| {
+            windows(outputs).into_iter().filter(|((.., end), _)| end.ms() > 14_000).collect::<Vec<_>>()
+        };
+        assert!(late(&always.outputs).len() > 5);
+        assert_eq!(late(&changed.outputs), late(&always.outputs));
     }
 }
 
 #[test]
 fn a_restored_stage_two_has_the_same_state() {
     let rows = world::stream(77, 12_000, 200);
-    let bus = with_faults(&rows, 77);
+    let bus = with_faults(&rows, 77, &world::evaluator_settings());
     let references = world::references();
     let (mut one, mut two) = (stage_two(&bus, &references), stage_two(&bus, &references));
     assert_eq!(one.open_rows(), two.open_rows());
     assert_eq!(one.take_changes(true), two.take_changes(true));
 }
 
-/// One instance of each stage; stage 2 starts anew after every commit, which saves open panes or not.
-fn with_restarts(rows: &[Row], saves_panes: bool) -> Vec<Output> {
+/// One instance of each stage, a commit after `every` rows, after which stage 2 starts anew, as
+/// `settings` says for that row; it saves open panes or not.
+fn with_restarts<'a>(
+    rows: &[Row],
+    every: usize,
+    saves_panes: bool,
+    settings: impl Fn(usize) -> &'a Arc<EvaluatorSettings>,
+) -> Bus {
     let references = world::references();
-    let mut bus = Bus { inputs: partitioned(rows), ..Bus::default() };
+    let mut bus = Bus::new(rows, settings(0));
     let all: Vec<i32> = (0..PARTITIONS as i32).collect();
     let (mut sketcher, mut buffer) = (stage_one(&bus, &all), RowBuffer::default());
     for (i, row) in rows.iter().enumerate() {
         let (partition, offset) = (i % PARTITIONS, i / PARTITIONS);
         let source = sketcher.source("in", partition as i32);
         sketcher.take(source, offset as i64, None, Ok(buffer.of(&row.event())), &references);
-        if i % 100 == 99 {
+        if i % every == every - 1 {
             commit_one(&mut bus, &mut sketcher);
+            bus.settings = settings(i).clone();
             let mut evaluator = stage_two(&bus, &references);
             while (evaluator.next_offset() as usize) < bus.deltas.len() {
                 let mut rng = ChaCha8Rng::seed_from_u64(i as u64);
@@ -208,7 +279,7 @@ fn with_restarts(rows: &[Row], saves_panes: bool) -> Vec<Output> {
             commit_two(&mut bus, &mut evaluator, saves_panes);
         }
     }
-    bus.outputs
+    bus
 }
 
 #[test]
@@ -217,10 +288,11 @@ fn evidence_of_early_sight_outlives_a_restart_after_every_commit() {
     // A shift so small that it takes some looks to tell.
     let shifted = |(i, row): &(usize, &mut Row)| *i > 4_000 && row.version == "1";
     rows.iter_mut().enumerate().filter(shifted).for_each(|(_, row)| row.x = row.x.map(|x| x - 0.2));
-    let expected = comparable(&without_faults(&rows));
+    let settings = world::evaluator_settings();
+    let expected = comparable(&without_faults(&rows, &settings));
     assert!(expected["fraud"].iter().any(|record| record["early"] == true));
     for saves_panes in [false, true] {
-        let found = comparable(&with_restarts(&rows, saves_panes));
+        let found = comparable(&with_restarts(&rows, 100, saves_panes, |_| &settings).outputs);
         for (expected, found) in expected["fraud"].iter().zip(&found["fraud"]) {
             assert_eq!(expected, found, "panes saved: {saves_panes}");
         }

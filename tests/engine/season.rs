@@ -4,10 +4,10 @@
 use driftline::config::Config;
 use driftline::engine::{EvaluatorSettings, Layout, Output, Pipeline, SketcherSettings, UnknownModels};
 use driftline::event::{Event, Value};
-use driftline::policy::record::{DriftEvent, WindowReport};
+use driftline::policy::record::{DriftEvent, FeatureReport, WindowReport, WindowState};
 use driftline::policy::{Mode, ModelSettings, Suffixes};
 use driftline::reference::{BuildOptions, Profile, ProfileBuilder, References, SeasonLevel};
-use driftline::words::{Grid, Name, Season, SeasonClock, Time};
+use driftline::words::{Grid, Name, Season, SeasonClock, Time, Verdict};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::borrow::Cow;
@@ -53,16 +53,23 @@ fn reference(season: Option<Season>) -> Profile {
     Profile::new(profile.rows(), features.collect())
 }
 
-fn model() -> ModelSettings {
+/// The settings of windows that have at least `min_rows` rows or reach back for them.
+fn model(min_rows: u64) -> ModelSettings {
     let mut model = Config::default().unlisted_model("m");
     model.policy.mode = Mode::Alert;
-    model.policy.min_rows = 50;
+    model.policy.min_rows = min_rows;
     model.policy.suffixes = Suffixes::All;
     model.policy.event_cooldown_ms = 0;
     model
 }
 
 fn decided(season: Option<Season>, rows: &[(Time, f64)]) -> Vec<Output> {
+    decided_of(season, rows, 50)
+}
+
+fn decided_of(season: Option<Season>, rows: &[(Time, f64)], min_rows: u64) -> Vec<Output> {
+    let model = || model(min_rows);
+    let grid = || grid().growing_to(24 * HOUR_MS).expect("a grid");
     let sketcher = SketcherSettings {
         grid: grid(),
         allowed_lateness_ms: 0,
@@ -138,6 +145,21 @@ fn against_its_own_hours_a_cycle_is_no_drift() {
         // Four hours of the week are too few rows: working days and weekends stand for them.
         assert!(levels.len() > 200 && levels.iter().all(|found| *found == Some(level)), "{levels:?}");
     }
+}
+
+#[test]
+fn a_window_that_reaches_back_is_compared_with_the_hours_that_it_reaches() {
+    let outputs = decided_of(Some(Season::Day), &rows(2, DAYS, None), 2 * 6 * u64::from(ROWS_AN_HOUR));
+    assert!(events(&outputs).is_empty(), "{:#?}", events(&outputs));
+    let grown = reports(&outputs).filter(|report| report.window.state == WindowState::Grown);
+    let is_judged = |report: &WindowReport| {
+        let hours = report.window.end.since_ms(report.window.start) / HOUR_MS;
+        let of = |feature: &FeatureReport| (feature.season, feature.verdict);
+        (hours, report.features.iter().map(of).collect::<Vec<_>>())
+    };
+    let expected = (12, vec![(Some(SeasonLevel::Hour), Verdict::Ok)]);
+    let found: Vec<_> = grown.map(is_judged).collect();
+    assert!(found.len() > 200 && found.iter().all(|found| *found == expected), "{found:?}");
 }
 
 #[test]

@@ -161,6 +161,37 @@ fn windows_are_partial_first_and_judged_by_their_rows() {
 }
 
 #[test]
+fn a_thin_window_reaches_back_pane_by_pane_until_it_has_its_rows_and_says_since_when() {
+    let rows = world::stream(6, 14_000, 0);
+    let (outputs, ..) = run_with(world::reaching_back(), &rows, 1, 300);
+    let panes_of = |version: &str, first: i64, end: i64| {
+        let inside =
+            |row: &&Row| row.model == "fraud" && (first..end).contains(&(row.time_ms / world::SLIDE_MS));
+        rows.iter().filter(inside).filter(|row| row.version == version).count() as u64
+    };
+    let mut lengths = std::collections::BTreeSet::new();
+    for report in reports(&outputs).filter(|report| &*report.model == "fraud" && report.segment.is_empty()) {
+        let end = report.window.end.ms() / world::SLIDE_MS;
+        let rows_of = |length: &i64| panes_of(&report.version, end - length, end);
+        let enough = (4..=8).find(|length| rows_of(length) >= 1000);
+        let length = enough.unwrap_or(4);
+        assert_eq!(report.window.start.ms(), (end - length) * world::SLIDE_MS);
+        assert_eq!(report.window.events, rows_of(&length));
+        let is_grown = length > 4;
+        assert_eq!(report.window.state == WindowState::Grown, is_grown, "{:?}", report.window);
+        assert_eq!(report.window.state == WindowState::Insufficient, enough.is_none());
+        for feature in report.features.iter().filter(|_| is_grown) {
+            assert_eq!(feature.rows + feature.missing + feature.invalid, report.window.events);
+            assert_ne!(feature.verdict, Verdict::Insufficient);
+            let mean = feature.summary.current.mean.map(|mean| (mean - 0.5).abs() < 0.05);
+            assert_ne!(mean, Some(false), "its values are those of all its panes");
+        }
+        lengths.insert(length);
+    }
+    assert!(lengths.len() > 2, "{lengths:?}");
+}
+
+#[test]
 fn the_same_rows_over_any_number_of_partitions_and_commits_give_the_same() {
     let rows = world::stream(5, 15_000, 250);
     let (one, ..) = run(&rows, 1, 1000);

@@ -157,6 +157,17 @@ pub fn evaluator_settings() -> Arc<EvaluatorSettings> {
     })
 }
 
+/// Windows of four panes that reach back over eight for a thousand rows: those of all fraud/1 have
+/// them, its segments' and other versions' have to, and some are too thin all the same.
+pub fn reaching_back() -> Arc<EvaluatorSettings> {
+    let mut settings = EvaluatorSettings::clone(&evaluator_settings());
+    settings.grid = settings.grid.growing_to(8 * SLIDE_MS).expect("a grid");
+    for (model, _) in settings.models.values_mut() {
+        (model.policy.min_rows, model.policy.min_completeness) = (1000, 0.5);
+    }
+    Arc::new(settings)
+}
+
 /// What was decided about each model, in order, without what digests say and without offsets.
 pub fn comparable(outputs: &[Output]) -> BTreeMap<String, Vec<serde_json::Value>> {
     let mut by_model: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();

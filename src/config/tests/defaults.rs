@@ -178,7 +178,8 @@ fn the_defaults_are_those_of_the_contract() {
 fn the_defaults_are_read_in_their_units() {
     let config = Config::default();
     assert_eq!((config.window.grid.panes(), config.window.grid.size_ms()), (24, 24 * HOUR));
-    assert_eq!(config.window.grid.look_ms(), 10_000);
+    assert_eq!((config.window.grid.look_ms(), config.window.grid.reach()), (10_000, 24));
+    assert_eq!(good("window.grow_to = \"7d\"\n").window.grid.reach(), 7 * 24);
     assert_eq!(config.input.max_ahead_ms, 2 * HOUR);
     assert_eq!(config.commit.max_delta_rate_bytes, 8 << 20);
     assert_eq!(config.policy.budget, Budget { false_events: 1.0, per_ms: 30 * 24 * HOUR });

@@ -90,7 +90,6 @@ owner = "me"
 fn what_is_not_built_is_refused_with_the_reason() {
     let text = r#"
 [window]
-grow_to = "72h"
 season = "month"
 time_zone = "Europe/Atlantis"
 [input]
@@ -114,50 +113,68 @@ on_missing_reference = "bootstrap"
 sensitive = true
 "#;
     assert_snapshot!(mistakes(text), @r#"
-    `window.grow_to` is not built yet: windows that reach back for rows
-      --> driftline.toml:3:1
-      help: leave it out: it is as if it were ""
     `window.season` can't be "month"
-      --> driftline.toml:4:10
+      --> driftline.toml:3:10
       help: known: none, day, week
     `window.time_zone` "Europe/Atlantis" is not a time zone (write an IANA name, such as "Europe/Berlin")
-      --> driftline.toml:5:13
+      --> driftline.toml:4:13
     `input.preset` can't be "kserve": this is not built yet
-      --> driftline.toml:7:10
+      --> driftline.toml:6:10
       help: what is built: driftline
     `input.unknown_features` can't be "monitor": this is not built yet
-      --> driftline.toml:8:20
+      --> driftline.toml:7:20
       help: what is built: report, ignore
     `policy.early.enabled` must be "auto", not "sometimes"
-      --> driftline.toml:10:11
+      --> driftline.toml:9:11
     `policy.retrain.on` (item 1) can't be "performance": this is not built yet
-      --> driftline.toml:12:7
+      --> driftline.toml:11:7
       help: what is built: share, feature, prediction
     `policy.retrain.max_attempts` is not built yet: acknowledging a trigger, which attempts are counted by
-      --> driftline.toml:13:1
+      --> driftline.toml:12:1
       help: leave it out
     `policy.mute.max` is not built yet: mutes
-      --> driftline.toml:15:1
+      --> driftline.toml:14:1
       help: leave it out
     `bootstrap.min_rows` is not built yet: a reference made from the first production data
-      --> driftline.toml:17:1
+      --> driftline.toml:16:1
       help: leave it out
     `metrics.features` can't be "incident": this is not built yet
-      --> driftline.toml:19:12
+      --> driftline.toml:18:12
       help: what is built: none
     `model.on_missing_reference` can't be "bootstrap": this is not built yet
-      --> driftline.toml:22:24
+      --> driftline.toml:21:24
       help: what is built: wait, inherit
     `model.features.amount.sensitive` is not built yet: hashed categories
-      --> driftline.toml:24:1
+      --> driftline.toml:23:1
       help: leave it out: it is as if it were false
     "#);
 }
 
 #[test]
 fn a_setting_that_is_not_built_may_say_so() {
-    let text = "window.grow_to = \"\"\nprivacy.categories = \"plain\"\n";
+    let text = "input.max_watermark_step = \"\"\nprivacy.categories = \"plain\"\n";
     assert_eq!(good(text), Config::default());
+}
+
+#[test]
+fn a_window_grows_by_whole_panes_and_never_below_its_size() {
+    let told = |grow_to: &str| mistakes(&format!("window.grow_to = {grow_to}\n"));
+    assert_snapshot!(told("\"30h 30m\""), @r"
+    how far a window may grow (109800000 ms) must be a multiple of its slide (3600000 ms)
+      --> driftline.toml:1:18
+      help: `window.slide` divides `window.grow_to`, which is `window.size` or longer
+    ");
+    assert_snapshot!(told("\"12h\""), @r"
+    how far a window may grow (43200000 ms) must be at least its size (86400000 ms)
+      --> driftline.toml:1:18
+      help: `window.slide` divides `window.grow_to`, which is `window.size` or longer
+    ");
+    assert_snapshot!(told("\"0s\""), @r"
+    `window.grow_to` must be longer than nothing
+      --> driftline.toml:1:18
+    ");
+    let text = "window.size = \"48h\"\nwindow.grow_to = \"24h\"\n";
+    assert_eq!(read(text).unwrap_err().errors().len(), 1);
 }
 
 #[test]

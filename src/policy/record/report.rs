@@ -16,6 +16,8 @@ pub enum WindowState {
     Complete,
     /// It starts before the epoch's first pane.
     Partial,
+    /// It reaches back further than windows do, for want of rows.
+    Grown,
     /// Too few rows, or too much of them lost, to judge.
     Insufficient,
 }
