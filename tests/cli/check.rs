@@ -143,3 +143,41 @@ fn a_stricter_share_and_a_configuration_change_what_is_found() {
     let ran = place.run("check --reference train.csv --current moved.csv --config driftline.toml --model x");
     assert!(ran.code == 2 && ran.stderr.contains("its models are: fraud"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_pipeline_reads_test_cases_or_annotations() {
+    let place = place();
+    let line = "check --reference train.csv --current moved.csv --time ts";
+    let ran = place.run(&format!("{line} --format junit"));
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.stdout);
+    let ran = place.run(&format!("{line} --format github"));
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.stdout);
+    // What does not fail is a warning.
+    let ran = place.run(&format!("{line} --format github --fail-on none"));
+    assert!(ran.code == 0 && ran.stdout.contains("::warning") && !ran.stdout.contains("::error"));
+}
+
+#[test]
+fn a_preset_asks_its_questions_of_its_columns() {
+    let place = place();
+    let check = |preset: &str| {
+        let line = "check --reference train.csv --current moved.csv --time ts --role amount=prediction";
+        place.run(&format!("{line} --format json --preset {preset}")).json()
+    };
+    let features = |json: &Json| -> Vec<String> {
+        let features = json["features"].as_array().expect("a list");
+        features.iter().map(|feature| feature["feature"].as_str().expect("a name").to_owned()).collect()
+    };
+    let all = check("all");
+    assert_eq!(features(&all).len(), 2);
+    let target = check("target-drift");
+    assert_eq!(features(&target), ["amount"]);
+    assert!(target["drift"] == true && target["features"][0]["tests"]["missing"].is_null());
+    let drift = check("data-drift");
+    assert!(drift["drift"] == false && !features(&drift).contains(&"amount".to_owned()));
+    let quality = check("data-quality");
+    let tests = &quality["features"][0]["tests"];
+    assert!(tests["shape"].is_null() && !tests["missing"].is_null());
+}

@@ -4,11 +4,12 @@
 //! all questions that can be judged, by Benjamini-Hochberg or Holm.
 
 mod current;
+mod pipeline;
 mod report;
 mod show;
 
 use super::columns::ColumnArgs;
-use super::output::{OutputFormat, json_pretty, stdout};
+use super::output::{json_pretty, stdout};
 use super::{Outcome, Ran, profiles};
 use crate::config::Config;
 use crate::engine::{FeatureContext, Sides, model_state, worst};
@@ -17,9 +18,9 @@ use crate::files::parse_row_range;
 use crate::measure::{Comparison, Dependence, benjamini_hochberg, compare, holm};
 use crate::policy::record::FeatureReport;
 use crate::policy::{ModelSettings, judgeable, strongest};
-use crate::words::{Question, Verdict};
+use crate::reference::{FeatureProfile, Profile};
+use crate::words::{Question, Role, Verdict};
 use clap::{Args, ValueEnum};
-use current::Current;
 use report::{CheckReport, CurrentInfo, ReferenceInfo, Warning};
 use std::io::Write;
 use std::ops::Range;
@@ -36,6 +37,7 @@ const INDEPENDENT: Dependence = Dependence::NONE;
 #[command(after_help = "Examples:\n  \
     driftline check --reference train.csv --current today.csv\n  \
     driftline check --reference reference.json --current today.parquet --format json --fail-on drift,share\n  \
+    driftline check --reference train.csv --current today.csv --preset data-quality --format junit > drift.xml\n  \
     driftline check --reference all.csv --reference-rows 0..50000 --current all.csv --current-rows 50000..60000\n\n\
     A feature drifted when the change is significant, at a false discovery rate of --q over all questions, \
     and large enough to matter. Exit code 1 when what --fail-on names was found, 2 when nothing could be judged.")]
@@ -67,11 +69,56 @@ pub(super) struct CheckArgs {
     /// What makes the exit code 1
     #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',', default_value = "drift,schema")]
     fail_on: Vec<FailOn>,
+    /// What is asked
+    #[arg(long, value_enum, default_value = "all")]
+    preset: Preset,
     /// How the result is written
     #[arg(long, value_enum, default_value = "table")]
-    format: OutputFormat,
+    format: CheckFormat,
     #[command(flatten)]
     columns: ColumnArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// Test cases, as JUnit writes them
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Preset {
+    /// Everything, of all columns
+    All,
+    /// Whether inputs have other values
+    DataDrift,
+    /// Whether inputs are missing or invalid more often
+    DataQuality,
+    /// Whether predictions and labels have other values
+    TargetDrift,
+}
+
+impl Preset {
+    /// Whether it asks `question` of columns of this role.
+    fn asks(self, role: Role, question: Question) -> bool {
+        let is_target = matches!(role, Role::Prediction | Role::Label);
+        match self {
+            Preset::All => true,
+            Preset::DataDrift => !is_target && question != Question::Missing,
+            Preset::DataQuality => !is_target && question == Question::Missing,
+            Preset::TargetDrift => is_target && question != Question::Missing,
+        }
+    }
+
+    /// Whether it asks anything of columns of this role.
+    fn wants(self, role: Role) -> bool {
+        Question::ALL.into_iter().any(|question| self.asks(role, question))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,6 +145,9 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     let model = model(args, &config)?;
     let (rows, grid) = (args.reference_rows.clone(), Some(&config.window));
     let profile = profiles::load(&args.reference, rows, &args.columns, Some(&model), grid)?;
+    let role = |feature: &FeatureProfile| model.feature(&feature.name).role.unwrap_or(feature.role);
+    let asked = profile.features().iter().filter(|feature| args.preset.wants(role(feature)));
+    let profile = Profile::new(profile.rows(), asked.cloned().collect());
     let current = current::load(&args.current, args.current_rows.clone(), &args.columns, &profile)?;
     let comparisons: Vec<Comparison> = profile
         .features()
@@ -105,12 +155,18 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
         .zip(&current.sketches)
         .map(|(p, sketch)| compare(p, sketch, INDEPENDENT))
         .collect();
-    let level = level(&comparisons, &current, args.q, args.fwer);
+    let questions = profile.features().iter().zip(&comparisons).flat_map(|(feature, comparison)| {
+        let asked = judgeable(comparison, current.rows, MIN_ROWS);
+        let role = role(feature);
+        asked.filter(move |(question, _)| args.preset.asks(role, *question))
+    });
+    let level = level(questions.map(|(_, tested)| tested.p_certain), args.q, args.fwer);
     let context = FeatureContext { settings: &model, level };
     let parts = profile.features().iter().zip(&current.sketches).zip(&comparisons);
     let judged: Vec<_> = parts
         .map(|((profile, sketch), comparison)| {
-            let answers = strongest(comparison, current.rows, MIN_ROWS, &[]);
+            let mut answers = strongest(comparison, current.rows, MIN_ROWS, &[]);
+            answers.retain(|answer| args.preset.asks(role(profile), answer.question));
             context.judge(Sides::new(profile, sketch), comparison, answers)
         })
         .collect();
@@ -134,8 +190,10 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     };
     let mut out = stdout();
     match args.format {
-        OutputFormat::Json => json_pretty(&mut out, &report)?,
-        OutputFormat::Table => show::print(&mut out, &report)?,
+        CheckFormat::Json => json_pretty(&mut out, &report)?,
+        CheckFormat::Table => show::print(&mut out, &report)?,
+        CheckFormat::Junit => pipeline::junit(&mut out, &report, &args.fail_on)?,
+        CheckFormat::Github => pipeline::github(&mut out, &report, &args.fail_on)?,
     }
     out.flush()?;
     if verdict == Verdict::Insufficient {
@@ -170,27 +228,30 @@ pub(super) fn names(config: &Config) -> String {
 }
 
 /// The largest p-value that is found at `q` in the family of all questions; 0 when none is.
-fn level(comparisons: &[Comparison], current: &Current, q: f64, fwer: bool) -> f64 {
-    let p: Vec<f64> = comparisons
-        .iter()
-        .flat_map(|comparison| judgeable(comparison, current.rows, MIN_ROWS))
-        .map(|(_, tested)| tested.p_certain)
-        .collect();
+fn level(p: impl Iterator<Item = f64>, q: f64, fwer: bool) -> f64 {
+    let p: Vec<f64> = p.collect();
     let adjusted = if fwer { holm(&p) } else { benjamini_hochberg(&p) };
     let found = p.iter().zip(adjusted).filter(|(_, adjusted)| *adjusted <= q);
     found.map(|(p, _)| *p).fold(0.0, f64::max)
 }
 
+impl FailOn {
+    /// Whether a feature is such a one.
+    fn has(self, feature: &FeatureReport) -> bool {
+        match self {
+            FailOn::Drift => feature.drift,
+            FailOn::Warning => feature.verdict.severity() > Verdict::Ok.severity(),
+            FailOn::Insufficient => feature.verdict == Verdict::Insufficient,
+            FailOn::Schema | FailOn::Share | FailOn::None => false,
+        }
+    }
+}
+
 impl CheckReport {
     fn has(&self, what: FailOn, model: &ModelSettings) -> bool {
-        let severity = |verdict: Verdict| verdict.severity();
         match what {
-            FailOn::Drift => self.drift,
-            FailOn::Warning => {
-                self.features.iter().any(|feature| severity(feature.verdict) > severity(Verdict::Ok))
-            }
-            FailOn::Insufficient => {
-                self.features.iter().any(|feature| feature.verdict == Verdict::Insufficient)
+            FailOn::Drift | FailOn::Warning | FailOn::Insufficient => {
+                self.features.iter().any(|feature| what.has(feature))
             }
             FailOn::Schema => self.warnings.iter().any(Warning::is_schema),
             FailOn::Share => {
