@@ -18,6 +18,7 @@ mod reference;
 mod replay;
 mod run;
 mod schema;
+mod shell;
 mod simulate;
 mod tail;
 mod topics;
@@ -71,6 +72,8 @@ enum Command {
     #[command(subcommand)]
     Topics(topics::Command),
     Schema(schema::SchemaArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
 
 /// How a command that did its work ended.
@@ -152,6 +155,8 @@ fn run(cli: Cli) -> Ran {
         Command::Validate(args) => validate::run(&args),
         Command::Topics(command) => topics::run(command),
         Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     }
 }
 

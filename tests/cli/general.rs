@@ -107,3 +107,18 @@ fn validate_opens_the_reference_files() {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn shells_get_completions_and_man_a_page_for_every_command() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = place.run(&format!("completions {shell}"));
+        assert!(ran.code == 0 && ran.stdout.contains("calibrate"), "{shell}: {}", ran.stderr);
+    }
+    assert_eq!(place.run("man --output .").code, 0);
+    for page in ["driftline.1", "driftline-replay.1", "driftline-reference-build.1"] {
+        assert!(place.read(page).contains(".SH NAME"), "{page}");
+    }
+    let nowhere = place.run("man --output nowhere");
+    assert!(nowhere.code == 3 && nowhere.stderr.contains("nowhere"), "{}", nowhere.stderr);
+}
