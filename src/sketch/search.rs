@@ -28,7 +28,7 @@ impl CellSearch {
         let mut nodes = Box::new([f64::NAN; NODES]);
         for node in 1..1 << depth {
             let level = usize::ilog2(node);
-            let rank = (2 * (node - (1 << level)) + 1 << (depth - 1 - level)) - 1;
+            let rank = ((2 * (node - (1 << level)) + 1) << (depth - 1 - level)) - 1;
             nodes[node] = edges.get(rank).copied().unwrap_or(f64::NAN);
         }
         CellSearch { nodes, depth }

@@ -15,9 +15,9 @@ fn decided(early: Early, rows: &[Row]) -> Vec<Output> {
     run_with(Arc::new(settings), rows, 3, 50).0
 }
 
-fn events(outputs: &[Output]) -> Vec<&DriftEvent> {
-    let of = |output| match output {
-        &Output::Event(ref event) => Some(&**event),
+fn events<'a>(outputs: &'a [Output]) -> Vec<&'a DriftEvent> {
+    let of = |output: &'a Output| match output {
+        Output::Event(event) => Some(&**event),
         _ => None,
     };
     outputs.iter().filter_map(of).collect()

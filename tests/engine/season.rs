@@ -115,9 +115,9 @@ fn decided_of(season: Option<Season>, rows: &[(Time, f64)], min_rows: u64) -> Ve
     outputs
 }
 
-fn events(outputs: &[Output]) -> Vec<&DriftEvent> {
-    let of = |output| match output {
-        &Output::Event(ref event) => Some(&**event),
+fn events<'a>(outputs: &'a [Output]) -> Vec<&'a DriftEvent> {
+    let of = |output: &'a Output| match output {
+        Output::Event(event) => Some(&**event),
         _ => None,
     };
     outputs.iter().filter_map(of).collect()

@@ -177,7 +177,7 @@ fn scaled(number: u64, places: usize) -> Option<u64> {
     const HALF: u64 = 1 << 10;
     let (fifth, exponent) = FIFTHS[places];
     let shift = number.leading_zeros();
-    let product = (u128::from(number << shift) * u128::from(fifth) >> 64) as u64;
+    let product = ((u128::from(number << shift) * u128::from(fifth)) >> 64) as u64;
     let again = product.leading_zeros();
     let product = product << again;
     let rest = product % (2 * HALF);

@@ -50,8 +50,8 @@ fn plain(bytes: &[u8], mut at: usize) -> usize {
     let less = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
     while let Some(chunk) = bytes[at..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let quote = less(word ^ ONES * u64::from(b'"'), 1);
-        let backslash = less(word ^ ONES * u64::from(b'\\'), 1);
+        let quote = less(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = less(word ^ (ONES * u64::from(b'\\')), 1);
         let special = (less(word, 0x20) | quote | backslash | word) & ONES << 7;
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;

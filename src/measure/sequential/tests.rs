@@ -168,7 +168,8 @@ fn alarm_after(
 #[test]
 fn each_change_is_found_named_and_dated() {
     let reference = normal();
-    let cases: [(&dyn Fn(f64) -> Value<'static>, Change, Question, &str); 5] = [
+    type Changed = dyn Fn(f64) -> Value<'static>;
+    let cases: [(&Changed, Change, Question, &str); 5] = [
         (&|z| Value::Number(z + 0.5), Change::Shift(0.5), Question::Shape, "values moved up by about 0.5"),
         (&|z| Value::Number(z - 1.0), Change::Shift(-1.0), Question::Shape, "values moved down by about 1"),
         (&|z| Value::Number(1.5 * z), Change::Scale(1.5), Question::Shape, "the spread is about 1.5 times"),

@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn a_reference_that_drifts_hangs_together_or_loses_values_does_not_and_says_why() {
         let mut walk = 0.0;
-        let cases: [(&mut dyn FnMut(u64, &mut ChaCha8Rng) -> Option<f64>, &str); 3] = [
+        type Level<'a> = &'a mut dyn FnMut(u64, &mut ChaCha8Rng) -> Option<f64>;
+        let cases: [(Level<'_>, &str); 3] = [
             (&mut |row, _| Some(row as f64 / 6_000.0), "values moved up"),
             (
                 &mut |_, rng| {
