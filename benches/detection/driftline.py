@@ -28,6 +28,7 @@ class Setting:
     slide: int = SLIDE
     seconds: int = 1
     calibrate: bool = False
+    season: str = "none"
     policy: dict = None
 
     def cut(self):
@@ -83,6 +84,7 @@ class Driftline:
         write(data, stream, range(stream.reference_rows), setting.seconds)
         kinds = [f"--kind={name}=categorical" for name in stream.categorical]
         times = ["--time=time"] if setting.calibrate else ["--ignore=time"]
+        times.append(f"--season={setting.season}")
         self.call("reference", "build", data, "--output", profile, *kinds, *times, *setting.cut())
         return profile
 

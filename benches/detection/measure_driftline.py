@@ -25,8 +25,9 @@ SETTINGS = {
     "all": Setting("suffixes all", policy=SUFFIXES),
     "all-windows": Setting("suffixes all, windows alone", policy=SUFFIXES | WINDOWS),
 }
-# Windows of a day by an hour, rows a minute apart.
+# Windows of a day by an hour, rows a minute apart; against the reference as a whole, and against its own hours.
 DAYS = replace(SETTINGS["default"], window=streams.DAY, slide=60, seconds=60)
+SEASONS = (DAYS, replace(DAYS, name="default, season week", season="week"))
 
 
 def base(what, setting, stream, **more):
@@ -108,10 +109,11 @@ def results(driftline, asked):
                         yield from delays(changed, driftline.replay(changed, profile, setting), setting)
     for seed in asked.seasonal:
         stream = streams.seasonal(seed)
-        profile = driftline.build(stream, DAYS)
-        yield from stationary(stream, driftline.replay(stream, profile, DAYS), DAYS)
-        for changed in streams.seasonal_changed(seed):
-            yield from delays(changed, driftline.replay(changed, profile, DAYS), DAYS)
+        for setting in SEASONS:
+            profile = driftline.build(stream, setting)
+            yield from stationary(stream, driftline.replay(stream, profile, setting), setting)
+            for changed in streams.seasonal_changed(seed):
+                yield from delays(changed, driftline.replay(changed, profile, setting), setting)
     for name in ("car_loan", "elec2") if asked.natural else ():
         for setting in SETTINGS.values():
             profile = driftline.build(tables[name], setting)

@@ -146,10 +146,15 @@ impl ProfileBuilder {
             let (mut profile, values) = column.finish(name, role, self.rows)?;
             if let Some(grid) = grid.filter(|_| !self.panes.is_empty()) {
                 let pieces = values.by_pane(&profile.basis, &self.panes);
-                profile.season = season.as_ref().map(|clock| counted(&profile, clock, &pieces, &self.hours));
                 profile.calibration = calibration(&profile, &pieces, grid);
+                profile.early = tried(&profile, &mut values.by_block(&profile.basis, self.rows));
+                if let Some(clock) = &season {
+                    profile.season = Some(counted(&profile, clock, &pieces, &self.hours));
+                    profile.calibration = calibration(&profile, &pieces, grid);
+                }
+            } else {
+                profile.early = tried(&profile, &mut values.by_block(&profile.basis, self.rows));
             }
-            profile.early = tried(&profile, &mut values.by_block(&profile.basis, self.rows));
             Ok(profile)
         });
         Ok(Profile::new(self.rows, features.collect::<Result<_>>()?))
@@ -158,7 +163,16 @@ impl ProfileBuilder {
 
 /// The calibrations for all suffixes of a window, the window, and four windows.
 fn calibration(profile: &FeatureProfile, pieces: &Pieces, grid: Grid) -> Vec<Calibration> {
-    let pools = profile.season.as_ref().map_or_else(|| vec![vec![0]], SeasonCounts::pools);
+    let mut of_panes = Pieces::new();
+    let (pools, pieces) = match &profile.season {
+        Some(season) => (season.pools(), pieces),
+        None => {
+            for ((pane, _), counts) in pieces {
+                of_panes.entry((*pane, 0)).or_default().add(counts);
+            }
+            (vec![vec![0]], &of_panes)
+        }
+    };
     let lengths = grid.suffixes().chain([grid.panes(), LONGEST_CHUNK * grid.panes()]);
     let is_ordered = profile.kind.is_numeric();
     lengths.map(|length| calibrate(pieces, &pools, length, grid.slide_ms(), is_ordered)).collect()

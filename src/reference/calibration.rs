@@ -46,7 +46,8 @@ pub(super) struct PaneCounts {
 }
 
 impl PaneCounts {
-    fn add(&mut self, other: &PaneCounts) {
+    /// Adds another piece's.
+    pub fn add(&mut self, other: &PaneCounts) {
         self.rows += other.rows;
         self.bad += other.bad;
         self.cells.resize(self.cells.len().max(other.cells.len()), 0);

@@ -36,12 +36,19 @@ impl fmt::Display for ReferenceId {
 }
 
 /// Whether early sight suits a feature: what came of trying it on the reference's own rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlySight {
     /// Whether it may be on.
     pub enabled: bool,
     /// Why not.
     pub reason: Option<String>,
+    /// How many rows it takes for one, at least 1. It knows no season, so that a cycle counts in too.
+    #[serde(default = "every_row")]
+    pub dependence: f64,
+}
+
+fn every_row() -> f64 {
+    1.0
 }
 
 /// What the reference says of one feature.
@@ -201,7 +208,7 @@ fn content_id(rows: u64, features: &[FeatureProfile]) -> ReferenceId {
             }
         }
         if let Some(early) = &feature.early {
-            hash.number(u64::from(early.enabled));
+            hash.numbers([u64::from(early.enabled), early.dependence.to_bits()]);
         }
     }
     let digest = hash.0.finalize();

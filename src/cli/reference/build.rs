@@ -72,7 +72,7 @@ pub(super) fn run(args: &BuildArgs) -> Ran {
         "reference built"
     );
     for feature in profile.features() {
-        if let Some(EarlySight { enabled: false, reason }) = &feature.early {
+        if let Some(EarlySight { enabled: false, reason, .. }) = &feature.early {
             let (feature, reason) = (&*feature.name, reason.as_deref().unwrap_or_default());
             tracing::info!(feature, reason, "no early sight of this feature");
         }

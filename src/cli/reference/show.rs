@@ -118,7 +118,7 @@ fn print(out: &mut impl Write, profile: &Profile, shown: &Shown) -> Result<(), S
     }
     write_table(out, &table)?;
     for feature in &shown.features {
-        if let Some(EarlySight { enabled: false, reason }) = feature.early {
+        if let Some(EarlySight { enabled: false, reason, .. }) = feature.early {
             let reason = reason.as_deref().unwrap_or_default();
             writeln!(out, "no early sight of {}: {reason}", feature.feature)?;
         }

@@ -52,10 +52,11 @@ impl Plan {
         Plan { kind: reference.kind, cells, alternatives, dependence }
     }
 
-    /// The plan for `reference`, whose rows hang together as its calibration says: by the worst factor
-    /// of any length.
+    /// The plan for `reference`, whose rows hang together as was found when the test was tried on them;
+    /// else as its calibration says, by the worst factor of any length.
     pub fn of(reference: &FeatureProfile) -> Self {
-        Plan::new(reference, worst_dependence(reference))
+        let tried = reference.early.as_ref().map(|early| early.dependence);
+        Plan::new(reference, tried.unwrap_or_else(|| worst_dependence(reference)))
     }
 
     /// The cells that looks are counted in.

@@ -16,6 +16,7 @@ const CHANCE: f64 = 0.01;
 /// tallies of `blocks` of [`BLOCK_ROWS`] each.
 pub fn tried(reference: &FeatureProfile, blocks: &mut dyn Iterator<Item = Tally>) -> EarlySight {
     let rows = reference.sketch.tally.rows();
+    let dependence = worst_dependence(reference);
     let mut first = Tally { cells: vec![0; reference.basis.cells()], ..Tally::default() };
     while first.rows() < rows / 2
         && let Some(block) = blocks.next()
@@ -24,7 +25,7 @@ pub fn tried(reference: &FeatureProfile, blocks: &mut dyn Iterator<Item = Tally>
     }
     let mut row = first.rows();
     let half = first_half(reference, first);
-    let plan = Arc::new(Plan::new(&half, worst_dependence(reference)));
+    let plan = Arc::new(Plan::new(&half, dependence));
     let looks = rows.saturating_sub(row) as f64 / BLOCK_ROWS as f64;
     let test = SequentialTest::new(plan.clone(), Pace::looks(looks / CHANCE));
     let mut state = SequentialState::default();
@@ -35,10 +36,10 @@ pub fn tried(reference: &FeatureProfile, blocks: &mut dyn Iterator<Item = Tally>
             let reason = format!(
                 "the reference's own second half against its first looks like a change by row {row}: {what}"
             );
-            return EarlySight { enabled: false, reason: Some(reason) };
+            return EarlySight { enabled: false, reason: Some(reason), dependence };
         }
     }
-    EarlySight { enabled: true, reason: None }
+    EarlySight { enabled: true, reason: None, dependence }
 }
 
 /// The feature as a reference of its first rows alone would have it, in the same cells.
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
     use crate::event::Value;
     use crate::reference::{BuildOptions, ProfileBuilder};
-    use crate::words::Name;
+    use crate::words::{Grid, Name, Season, SeasonClock, Time};
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn independent_rows_of_one_law_suit_it() {
-        assert_eq!(found(|_, _| Some(0.0)), EarlySight { enabled: true, reason: None });
+        assert_eq!(found(|_, _| Some(0.0)), EarlySight { enabled: true, reason: None, dependence: 1.0 });
     }
 
     #[test]
@@ -100,5 +101,25 @@ mod tests {
                 "{found:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_cycle_that_the_reference_knows_counts_as_rows_that_hang_together() {
+        let hour = 3_600_000;
+        let clock = SeasonClock::new(Season::Day, "UTC").unwrap();
+        let grid = Grid::new(hour, hour, hour).unwrap();
+        let options = BuildOptions { grid: Some(grid), season: Some(clock), ..BuildOptions::default() };
+        let (mut builder, name, mut rng) =
+            (ProfileBuilder::new(options), Name::from("x"), ChaCha8Rng::seed_from_u64(3));
+        for row in 0..28 * 24 * 40 {
+            let by_day = (row as f64 / 40.0 / 24.0 * std::f64::consts::TAU).sin();
+            let value = Value::Number(rng.random::<f64>() + by_day);
+            builder.push_at(Some(Time::from_ms(row * hour / 40)), [(&name, &value)]);
+        }
+        let profile = builder.finish_with(tried).unwrap();
+        let feature = &profile.features()[0];
+        let (early, calibrated) = (feature.early.as_ref().unwrap().dependence, feature.calibration[0].shape);
+        // Against its own hours an hour is like independent rows; to a test without season it is not.
+        assert!(calibrated.is_some_and(|factor| factor < 2.0) && early > 10.0, "{calibrated:?} {early}");
     }
 }
