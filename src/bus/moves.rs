@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 const SETTLE: Duration = Duration::from_millis(500);
 
 impl StageConsumer {
-    /// Starts all partitions of the last [`Polled::Assigned`], each at its offset; `paused` ones
-    /// wait for [`StageConsumer::resume`] (while their state is restored, say).
+    /// Starts all partitions of the last [`Polled::Assigned`](super::Polled::Assigned), each at its
+    /// offset; `paused` ones wait for [`StageConsumer::resume`] (while their state is restored, say).
     ///
     /// # Errors
     /// librdkafka refuses, or the broker does not answer.
