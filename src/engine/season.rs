@@ -6,6 +6,7 @@ use crate::measure::{Comparison, Dependence, compare, p_certain};
 use crate::reference::{Calibration, FeatureProfile, Profile, SeasonGroups, SeasonLevel};
 use crate::sketch::{FeatureSketch, Tally};
 use crate::words::Grid;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// In which slots the rows of a window and of its suffixes lie, by how many panes they have; empty
@@ -38,7 +39,8 @@ impl Slots {
 /// A feature's side of the reference.
 pub(super) struct Against<'a> {
     profile: &'a FeatureProfile,
-    season: Option<(SeasonGroups, &'a Slots)>,
+    /// Groups of cells are made when they are first asked for: most features show no part of a window.
+    season: Option<(OnceCell<SeasonGroups>, &'a Slots)>,
     grid: Grid,
     /// Panes in its reach since its epoch began.
     filled: u32,
@@ -57,8 +59,7 @@ pub(super) struct Seasonal {
 
 impl<'a> Against<'a> {
     pub fn new(profile: &'a FeatureProfile, slots: &'a Slots, grid: Grid, filled: u32) -> Self {
-        let season =
-            (profile.season.is_some() && !slots.0.is_empty()).then(|| (SeasonGroups::of(profile), slots));
+        let season = (profile.season.is_some() && !slots.0.is_empty()).then(|| (OnceCell::new(), slots));
         Against { profile, season, grid, filled }
     }
 
@@ -100,6 +101,7 @@ impl<'a> Against<'a> {
 
     fn of(&self, panes: u32) -> Option<(FeatureProfile, &SeasonGroups, SeasonLevel)> {
         let (groups, slots) = self.season.as_ref()?;
+        let groups = groups.get_or_init(|| SeasonGroups::of(self.profile));
         let (profile, level) = self.profile.seasonal(groups, slots.0.get(&panes)?)?;
         Some((profile, groups, level))
     }

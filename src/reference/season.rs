@@ -90,24 +90,6 @@ fn members(season: Season, level: SeasonLevel, slot: u16) -> Option<Vec<u16>> {
     }
 }
 
-/// Where each slot finds rows enough: the level, and the slots that stand for it.
-fn pools<'a>(season: Season, slots: impl Fn(u16) -> &'a SlotCounts) -> Vec<(SeasonLevel, Vec<u16>)> {
-    let pool = |slot| {
-        let levels =
-            [SeasonLevel::HourOfWeek, SeasonLevel::HourOfDayKind, SeasonLevel::Hour, SeasonLevel::All];
-        let mut found = levels.into_iter().filter_map(|level| Some((level, members(season, level, slot)?)));
-        let is_enough = |(level, members): &(SeasonLevel, Vec<u16>)| {
-            let (rows, occurrences) = members
-                .iter()
-                .map(|slot| slots(*slot))
-                .fold((0, 0), |sum, slot| (sum.0 + slot.rows(), sum.1 + slot.occurrences));
-            *level == SeasonLevel::All || (rows >= MIN_ROWS && occurrences >= MIN_OCCURRENCES)
-        };
-        found.find(is_enough).unwrap_or((SeasonLevel::All, (0..season.slots()).collect()))
-    };
-    (0..season.slots()).map(pool).collect()
-}
-
 impl SeasonCounts {
     /// The clock that slots go by.
     pub fn clock(&self) -> Option<SeasonClock> {
@@ -131,7 +113,20 @@ impl SeasonCounts {
 
     /// By slot, the slots that stand for it.
     pub(super) fn pools(&self) -> Vec<Vec<u16>> {
-        pools(self.season, |slot| &self.slots[usize::from(slot)]).into_iter().map(|(_, pool)| pool).collect()
+        (0..self.season.slots()).map(|slot| self.pool(slot).1).collect()
+    }
+
+    /// Where a slot finds rows enough: the level, and the slots that stand for it.
+    fn pool(&self, slot: u16) -> (SeasonLevel, Vec<u16>) {
+        let levels = [SeasonLevel::HourOfWeek, SeasonLevel::HourOfDayKind, SeasonLevel::Hour];
+        let mut pools =
+            levels.into_iter().filter_map(|level| Some((level, members(self.season, level, slot)?)));
+        let is_enough = |(_, members): &(SeasonLevel, Vec<u16>)| {
+            let slots = || members.iter().map(|slot| &self.slots[usize::from(*slot)]);
+            slots().map(SlotCounts::rows).sum::<u64>() >= MIN_ROWS
+                && slots().map(|slot| slot.occurrences).sum::<u32>() >= MIN_OCCURRENCES
+        };
+        pools.find(is_enough).unwrap_or_else(|| (SeasonLevel::All, (0..self.season.slots()).collect()))
     }
 
     /// Splits `rows` of a stretch of time among the slots that it lies in: by their time, and by how
@@ -156,11 +151,10 @@ impl SeasonCounts {
 
     /// What the reference has for rows that fall into slots with these `weights`; `None`: nothing.
     fn mixture(&self, weights: &BTreeMap<u16, f64>) -> Option<Mixture> {
-        let pools = pools(self.season, |slot| &self.slots[usize::from(slot)]);
         let all: f64 = weights.values().sum();
-        let mut by_pool: BTreeMap<&(SeasonLevel, Vec<u16>), f64> = BTreeMap::new();
+        let mut by_pool: BTreeMap<(SeasonLevel, Vec<u16>), f64> = BTreeMap::new();
         for (slot, weight) in weights.iter().filter(|(_, weight)| **weight > 0.0) {
-            *by_pool.entry(&pools[usize::from(*slot)]).or_default() += weight / all;
+            *by_pool.entry(self.pool(*slot)).or_default() += weight / all;
         }
         let (mut worth, mut level) = (0.0, SeasonLevel::HourOfWeek);
         let (mut bad, mut shares): (f64, Vec<f64>) = (0.0, Vec::new());
@@ -171,7 +165,7 @@ impl SeasonCounts {
             if rows == 0.0 {
                 return None;
             }
-            level = level.max(*of);
+            level = level.max(of);
             worth += weight * weight / rows;
             bad += weight * pooled.bad as f64 / rows;
             shares.resize(shares.len().max(pooled.counts.len()), 0.0);

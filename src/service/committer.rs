@@ -201,11 +201,7 @@ impl CommitWork {
             }
             CommitFailure::Lost(error) => {
                 ProducerLost { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
-                let keep_going = || self.context.goes_on(Stage::Sketch);
-                let limit = self.context.max_record_bytes;
-                // It ends what the lost one left open, so that the committed offsets then tell.
-                self.producer =
-                    TransactionalProducer::connect(&self.context.kafka, self.stage, limit, &keep_going)?;
+                self.producer = self.context.producer(Stage::Sketch, self.stage)?;
             }
             failure => {
                 let why = failure.into_error().to_string();

@@ -93,8 +93,7 @@ impl<'c> EvaluateStage<'c> {
             None,
             &keep_going,
         )?;
-        let producer =
-            TransactionalProducer::connect(&context.kafka, STAGE, context.max_record_bytes, &keep_going)?;
+        let producer = context.producer(Stage::Evaluate, STAGE)?;
         let consumer = StageConsumer::subscribe(&context.kafka, STAGE, &[&context.topics.deltas])?;
         let admin = TopicAdmin::new(&context.kafka)?;
         let now = Instant::now();
@@ -417,9 +416,7 @@ impl<'c> EvaluateStage<'c> {
             }
             CommitFailure::Lost(error) => {
                 ProducerLost { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);
-                let (context, keep_going) = (self.context, || self.context.goes_on(Stage::Evaluate));
-                let limit = context.max_record_bytes;
-                self.producer = TransactionalProducer::connect(&context.kafka, STAGE, limit, &keep_going)?;
+                self.producer = self.context.producer(Stage::Evaluate, STAGE)?;
             }
             CommitFailure::Aborted(error) => {
                 TransactionAborted { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);

@@ -25,7 +25,8 @@ pub use schemas::{Encodings, RegistrySchemas};
 pub use sketch::{OnLostOffsets, SketchSettings, run_sketch};
 pub use topics::{FoundTopics, find_topics};
 
-use crate::bus::KafkaSettings;
+use crate::bus::{KafkaSettings, TransactionalProducer};
+use crate::error::Result;
 use crate::event::SchemaSource;
 use crate::observe::{Health, Metrics, Stage};
 use std::sync::{Arc, OnceLock};
@@ -132,5 +133,12 @@ impl StageContext {
     fn goes_on_to_its_end(&self, stage: Stage) -> bool {
         self.health.beat(stage);
         self.stop.may_finish()
+    }
+
+    /// A producer for the transactions of `stage`, which goes by `name`. It ends what one before it left
+    /// open, so that the committed offsets then tell.
+    fn producer(&self, stage: Stage, name: &'static str) -> Result<TransactionalProducer> {
+        let keep_going = || self.goes_on(stage);
+        TransactionalProducer::connect(&self.kafka, name, self.max_record_bytes, &keep_going)
     }
 }

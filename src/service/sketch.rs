@@ -7,7 +7,6 @@ use super::unsettled::Unsettled;
 use super::{AGAIN, POLL, REFUSED, StageContext};
 use crate::bus::CommittedOffset;
 use crate::bus::StageConsumer;
-use crate::bus::TransactionalProducer;
 use crate::bus::{Isolation, OffsetReader, Start};
 use crate::bus::{LostOffsets, Polled};
 use crate::bus::{Records, TopicPartition};
@@ -106,8 +105,7 @@ impl<'c> SketchStage<'c> {
             Some(context.metrics.clone()),
             &keep_going,
         )?;
-        let producer =
-            TransactionalProducer::connect(&context.kafka, STAGE, context.max_record_bytes, &keep_going)?;
+        let producer = context.producer(Stage::Sketch, STAGE)?;
         let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
         let consumer = StageConsumer::subscribe(&context.kafka, STAGE, &topics)?;
         let work = Work {
