@@ -2,6 +2,7 @@
 //!
 //! It uses nothing of driftline's library, so that it can't share its mistakes.
 
+mod backtest;
 mod calibrate;
 mod check;
 mod demo;
