@@ -7,6 +7,7 @@ mod calibrate;
 mod check;
 mod demo;
 mod general;
+mod init;
 mod reference;
 mod replay;
 mod simulate;
