@@ -3,6 +3,7 @@
 //! It uses nothing of driftline's library, so that it can't share its mistakes.
 
 mod backtest;
+mod book;
 mod calibrate;
 mod check;
 mod demo;
