@@ -154,6 +154,18 @@ mod tests {
     }
 
     #[test]
+    fn a_bootstrap_in_a_season_of_a_week_takes_a_whole_one() {
+        let spans = |toml: &str| {
+            let BootstrapSettings { min_duration_ms, max_duration_ms, .. } =
+                config(toml).evaluator(1).bootstrap;
+            (min_duration_ms / 3_600_000, max_duration_ms / 3_600_000)
+        };
+        assert_eq!(spans(""), (24, 168));
+        assert_eq!(spans("window.season = 'day'\nbootstrap.max_duration = '2d'"), (24, 48));
+        assert_eq!(spans("window.season = 'week'\nbootstrap.max_duration = '2d'"), (168, 168));
+    }
+
+    #[test]
     fn the_decoder_reads_the_configured_envelope() {
         let config = config(
             "[input.fields]\nmodel = '=fraud'\nversion = ''\ntime = '/meta/ts'\nfeatures = '/x'\nprediction = ''\n\

@@ -142,6 +142,33 @@ fn rows_without_a_reference_are_one_record() {
 }
 
 #[test]
+fn gathered_values_come_back_from_chunks() {
+    let grid = grid();
+    let mut data = PaneData { flow: Flow { events: 900, ..Flow::default() }, ..PaneData::default() };
+    for (at, name) in names().into_iter().enumerate() {
+        let census = data.census.entry(name).or_default();
+        (0..900).for_each(|row| census.add(&value(at, row), None));
+    }
+    let delta = Delta { key: ModelKey::whole("m", ""), pane: Pane(-3), reference: None, data };
+    for encoding in [Encoding::SingleObject, Encoding::Json] {
+        let chunks = DeltaRecord::chunks(&delta, None, &grid, 50_000, encoding).unwrap();
+        assert!(chunks.len() > 1);
+        let mut back = PaneData::default();
+        for chunk in &chunks {
+            match sent(&DeltaMessage::Delta(chunk.clone()), encoding, 50_000) {
+                DeltaMessage::Delta(record) => back.merge(&record.part(None, &grid).unwrap().data),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(back, delta.data);
+    }
+    let mut broken = DeltaRecord::chunks(&delta, None, &grid, usize::MAX, Encoding::Json).unwrap().remove(0);
+    broken.content.features[0].census.as_mut().unwrap().texts = 0;
+    let refused = broken.part(None, &grid).unwrap_err().to_string();
+    assert!(refused.contains("feature-00"), "{refused}");
+}
+
+#[test]
 fn what_the_reference_does_not_have_is_refused() {
     let (profile, grid) = (profile(), grid());
     let delta = delta(&profile, 20);
