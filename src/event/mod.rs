@@ -7,6 +7,7 @@
 mod avro;
 mod draft;
 mod envelope;
+mod guess;
 mod json;
 mod member;
 mod reader;
@@ -16,6 +17,7 @@ pub(crate) use avro::Shape;
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
 pub use draft::is_prediction;
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};
+pub use guess::guess;
 pub use reader::Reader;
 pub use row::{Cell, Columns, Row, RowBuffer, Text};
 
