@@ -6,6 +6,7 @@
 //! same code.
 
 mod admission;
+mod bootstrap;
 mod buffer;
 mod changes;
 mod delta;
@@ -20,6 +21,7 @@ mod season;
 mod sketcher;
 mod state;
 
+pub use bootstrap::MadeReference;
 pub use buffer::Gathered;
 pub use changes::Restore;
 pub use delta::{Delta, Progress};
@@ -45,6 +47,8 @@ pub enum Output {
     Event(Box<DriftEvent>),
     /// Retraining is asked for.
     Trigger(Box<RetrainingTrigger>),
+    /// A reference was made of a version's first rows, and is to be published.
+    Reference(Box<MadeReference>),
     /// A version went quiet and its state is gone.
     VersionRetired {
         /// Its model.

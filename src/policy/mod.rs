@@ -23,8 +23,8 @@ pub use ids::report_id;
 pub use incident::{Hit, Incident, Track};
 pub use retrain::{DataIndex, Decision, Due, Open, RetrainState};
 pub use settings::{
-    BlockOn, Budget, Clear, Early, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings,
-    OnMissingReference, PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Suffixes,
-    Thresholds,
+    BlockOn, BootstrapSettings, Budget, Clear, Early, EventsPolicy, FeatureSettings, Levels, Mode,
+    ModelSettings, OnMissingReference, PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy,
+    Suffixes, Thresholds,
 };
 pub use verdict::{Answered, Finding, Judgement, Part, judge, judgeable, level, severity, sized, strongest};

@@ -13,6 +13,7 @@ use super::record::{
 };
 use super::settings::{BlockOn, Mode, ModelSettings, RetrainOn};
 use super::verdict::{Answered, severity, sized};
+use crate::reference::Origin;
 use crate::words::{ModelKey, Question, Role, Severity, Time};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,8 @@ pub struct Due<'a> {
     pub window: WindowInfo,
     /// The reference.
     pub reference: &'a ReferenceInfo,
+    /// Whether one that was made of first rows may trigger.
+    pub trusts_bootstrap: bool,
     /// Since when the version has been seen with this reference.
     pub epoch_start: Time,
     /// Rows of the window's last pane.
@@ -240,6 +243,7 @@ impl RetrainState {
         let cooled = |last: Time| end.since_ms(last) < retrain.cooldown_ms;
         let reasons = [
             ("inherited_reference", due.reference.inherited),
+            ("bootstrap_reference", due.reference.origin == Origin::Bootstrap && !due.trusts_bootstrap),
             ("min_traffic_share", due.traffic_share < policy.min_traffic_share),
             ("warmup", end.since_ms(due.epoch_start) < policy.warmup_ms),
             ("settle", end.since_ms(since) < retrain.settle_ms),

@@ -84,6 +84,11 @@ lookback = "30d"
 cooldown = "24h"
 daily_budget = 1
 ttl = "72h"
+[bootstrap]
+min_rows = 10000
+min_duration = "24h"
+max_duration = "7d"
+trust_bootstrap = false
 [limits]
 models = 1000
 live_versions = 5
