@@ -6,12 +6,14 @@
 //! `idle_late`.
 
 use super::Output;
+use super::commands::obey;
 use super::delta::{Delta, Progress};
 use super::early::{Plans, last_look};
 use super::judging::{judge_model, open_incidents, retire_version};
 use super::model::{ModelState, SegmentState, VersionState, new_window};
 use super::state::{Layout, StateChange, StateKey};
-use crate::policy::record::{Category, ResolveReason};
+use super::triggers::settle;
+use crate::policy::record::{Category, Command, ResolveReason};
 use crate::policy::{ModelSettings, Suffixes};
 use crate::reference::References;
 use crate::window::{PaneData, Watermarks};
@@ -60,6 +62,8 @@ pub struct Evaluator {
     pub(super) next_offset: i64,
     pub(super) changed: Changed,
     pub(super) outputs: Vec<Output>,
+    /// Commands with the time from which each is to be done.
+    pub(super) scheduled: Vec<(Time, Command)>,
 }
 
 /// What changed since the last commit.
@@ -87,6 +91,7 @@ impl Evaluator {
             next_offset: 0,
             changed,
             outputs: Vec::new(),
+            scheduled: Vec::new(),
         }
     }
 
@@ -110,7 +115,7 @@ impl Evaluator {
 
     /// Hears how far input partitions have come, closes the panes that the watermark has passed and
     /// judges the windows that end there.
-    pub fn hear(&mut self, offset: i64, broker_time: Time, progress: &Progress) {
+    pub fn hear(&mut self, offset: i64, broker_time: Time, progress: &Progress, references: &References) {
         self.next_offset = offset + 1;
         self.watermarks.set_partitions(progress.topics.iter().map(|(topic, count)| (topic, *count)));
         self.watermarks.lapse(broker_time);
@@ -118,7 +123,7 @@ impl Evaluator {
             self.watermarks.hear(partition, broker_time);
         }
         self.changed.progress = true;
-        self.advance();
+        self.advance(references);
     }
 
     /// Skips an offset that holds nothing to take.
@@ -127,7 +132,7 @@ impl Evaluator {
     }
 
     /// Closes all panes that are open, whatever the watermark: the end of a file.
-    pub fn close_all(&mut self) {
+    pub fn close_all(&mut self, references: &References) {
         let names: Vec<Name> = self.models.keys().cloned().collect();
         for name in names {
             let segments = |model: &ModelState| {
@@ -135,7 +140,7 @@ impl Evaluator {
                 versions.flat_map(|v| v.segments.values()).filter_map(|s| s.open.keys().last().copied()).max()
             };
             if let Some(last) = self.models.get(&name).and_then(segments) {
-                self.close_through(&name, last);
+                self.close_through(&name, last, references);
             }
         }
     }
@@ -171,9 +176,16 @@ impl Evaluator {
         self.models.iter().flat_map(|(name, model)| model.versions.keys().map(move |version| (name, version)))
     }
 
-    /// Models with whether a trigger of one of their versions is open.
-    pub fn triggers(&self) -> impl Iterator<Item = (&Name, bool)> {
-        self.models.iter().map(|(name, model)| (name, model.versions.values().any(|v| v.retrain.is_open())))
+    /// Models with how many of their triggers are open, and how many are held back for a reason.
+    pub fn triggers(&self) -> impl Iterator<Item = (&Name, usize, BTreeMap<&'static str, usize>)> {
+        self.models.iter().map(|(name, model)| {
+            let mut withheld = BTreeMap::new();
+            for reason in model.versions.values().flat_map(|version| &version.withheld) {
+                *withheld.entry(*reason).or_default() += 1;
+            }
+            let open = model.versions.values().filter(|version| version.retrain.is_open()).count();
+            (name, open, withheld)
+        })
     }
 
     /// The watermark across all input partitions.
@@ -194,20 +206,20 @@ impl Evaluator {
     }
 
     /// Closes what the watermark has passed, model by model.
-    fn advance(&mut self) {
+    fn advance(&mut self, references: &References) {
         let names: Vec<Name> = self.models.keys().cloned().collect();
         for name in names {
             let topics = self.topics_of(&name);
             if let Some(watermark) = self.watermarks.passed(&topics) {
                 let grid = self.settings.grid;
-                self.close_through(&name, Pane(grid.pane_of(watermark).0 - 1));
+                self.close_through(&name, Pane(grid.pane_of(watermark).0 - 1), references);
                 self.look_through(&name, last_look(watermark, grid));
             }
         }
     }
 
     /// Closes the panes of a model up to and with `last`, in order, judging the windows at each end.
-    fn close_through(&mut self, name: &Name, last: Pane) {
+    fn close_through(&mut self, name: &Name, last: Pane, references: &References) {
         while let Some(model) = self.models.get_mut(name) {
             let next = model.next_pane().filter(|next| *next <= last && !model.versions.is_empty());
             let Some(pane) = next else {
@@ -217,17 +229,19 @@ impl Evaluator {
                 }
                 return;
             };
-            match model.blank_until(pane) {
+            let is_asked = self.scheduled.iter().any(|(_, command)| command.model == *name);
+            match model.blank_until(pane).filter(|_| !is_asked) {
                 Some(busy) => model.closed_through = Some(Pane(busy.0 - 1).min(last)),
-                None => self.close(name, pane),
+                None => self.close(name, pane, references),
             }
         }
     }
 
-    fn close(&mut self, name: &Name, pane: Pane) {
+    fn close(&mut self, name: &Name, pane: Pane, references: &References) {
         let settings = self.settings.clone();
         let grid = settings.grid;
         self.look_through(name, grid.last_look(pane));
+        self.take_scheduled(name, grid.end(pane));
         let Some(model) = self.models.get_mut(name) else { return };
         self.changed.models.insert(name.clone());
         model.closed_through = Some(pane);
@@ -249,6 +263,8 @@ impl Evaluator {
                 policy.retrain.lookback_ms,
             );
         }
+        settle(&settings, name, model, pane, references, &mut self.outputs);
+        obey(&settings, name, model, pane, &mut self.outputs);
         let judgeable = judge_model(&settings, name, model, pane, &mut self.outputs);
         let retire_ms = policy.version_retire_after_ms;
         let is_quiet = |version: &VersionState| {
@@ -258,7 +274,7 @@ impl Evaluator {
         let quiet: Vec<Name> = model
             .versions
             .iter()
-            .filter(|(_, version)| is_quiet(version))
+            .filter(|(name, version)| is_quiet(version) || model.retiring.contains(*name))
             .map(|(name, _)| name.clone())
             .collect();
         let began = model.versions.values().flat_map(|v| v.segments.values()).any(|s| s.epoch == Some(pane));
@@ -266,6 +282,7 @@ impl Evaluator {
             forget_version(model, name, version, &mut self.changed);
             retire_version(&settings, name, model, version, pane, &mut self.outputs);
         }
+        model.retiring.clear();
         self.renew_tests(name, &judgeable);
         if began || !quiet.is_empty() {
             self.forget_plans();

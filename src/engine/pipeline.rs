@@ -2,6 +2,7 @@
 
 use super::{Evaluator, EvaluatorSettings, Output, Position, Sketcher, SketcherSettings, SourceState, Taken};
 use crate::event::{BadRecord, Event, RowBuffer};
+use crate::policy::record::Command;
 use crate::reference::References;
 use crate::words::{Name, Time};
 use std::sync::Arc;
@@ -40,6 +41,11 @@ impl Pipeline {
         &mut self.references
     }
 
+    /// Takes a command, to be done at the first window's end that is not before `from`.
+    pub fn command(&mut self, command: Command, from: Time) {
+        self.evaluator.schedule(command, from);
+    }
+
     /// Takes one record.
     pub fn take(
         &mut self,
@@ -63,7 +69,7 @@ impl Pipeline {
         }
         if let Some(progress) = drained.progress {
             let offset = self.evaluator.next_offset();
-            self.evaluator.hear(offset, Time::EPOCH, &progress);
+            self.evaluator.hear(offset, Time::EPOCH, &progress, &self.references);
         }
         self.evaluator.forget_changes();
         self.evaluator.take_outputs()
@@ -72,7 +78,7 @@ impl Pipeline {
     /// Commits, then closes what is still open, whatever the watermark.
     pub fn close(&mut self) -> Vec<Output> {
         let mut outputs = self.commit();
-        self.evaluator.close_all();
+        self.evaluator.close_all(&self.references);
         outputs.extend(self.evaluator.take_outputs());
         outputs
     }

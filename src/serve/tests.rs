@@ -24,7 +24,7 @@ fn setup() -> Setup {
     let health = Health::new(Clock::by(move || Duration::from_secs(hand.load(Ordering::Relaxed))));
     let metrics = Metrics::new("0.0.0");
     let settings = Settings { listen: ANY_PORT, probe_listen: Some(ANY_PORT) };
-    let server = start_with(settings, &metrics, &health, Duration::from_millis(50)).unwrap();
+    let server = start_with(settings, &metrics, &health, None, Duration::from_millis(50)).unwrap();
     Setup { server, metrics, health, seconds }
 }
 

@@ -2,13 +2,14 @@
 
 use super::StageContext;
 use super::outgoing::Outbox;
+use crate::bus::partition_of;
 use crate::engine::Output;
 use crate::error::Result;
 use crate::observe::{
-    DriftEventPublished, Fact, IdleLateRows, NoReference, RowsLimited, TriggerPublished, VersionRetired,
-    WindowJudged,
+    CommandAnswered, DriftEventPublished, Fact, IdleLateRows, NoReference, RowsLimited, TriggerPublished,
+    VersionRetired, WindowJudged,
 };
-use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
+use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, WindowReport};
 use crate::wire::{CloudEvent, Encoding, encode, report_chunks};
 use crate::words::{Time, Verdict};
 use std::time::SystemTime;
@@ -40,9 +41,17 @@ pub(super) fn publish(
             outbox.push(&topics.events, None, event.model.as_bytes().to_vec(), Some(payload), headers);
         }
         Output::Trigger(trigger) => {
-            let payload = encode::<RetrainingTrigger>(trigger, encodings.triggers)?;
-            let headers = cloud_event(&**trigger, context, encodings.triggers);
+            let mut trigger = trigger.clone();
+            trigger.data.cluster_id.clone_from(&context.cluster_id);
+            let payload = encode::<RetrainingTrigger>(&trigger, encodings.triggers)?;
+            let headers = cloud_event(&*trigger, context, encodings.triggers);
             outbox.push(&topics.triggers, None, trigger.model.as_bytes().to_vec(), Some(payload), headers);
+        }
+        Output::Command(command) => {
+            let key = command.model.as_bytes();
+            let partition = partition_of(key, topics.partitions.unsigned_abs());
+            let payload = encode::<Command>(command, encodings.control)?;
+            outbox.push(&topics.control, Some(partition), key.to_vec(), Some(payload), vec![]);
         }
         Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => {}
     }
@@ -91,6 +100,14 @@ pub(super) fn tell(output: &Output, context: &StageContext) {
             version: &trigger.version,
             cause: trigger.cause.as_str(),
             explanation: &trigger.explanation,
+        }
+        .emit(metrics),
+        Output::Command(command) => CommandAnswered {
+            id: &command.id,
+            kind: &command.r#type,
+            model: &command.model,
+            actor: &command.actor,
+            refusal: command.refusal.as_deref(),
         }
         .emit(metrics),
         Output::VersionRetired { model, version } => VersionRetired { model, version }.emit(metrics),

@@ -109,7 +109,9 @@ fn evaluate_some(bus: &Bus, evaluator: &mut Evaluator, references: &References, 
     for offset in evaluator.next_offset() as usize..end {
         match &bus.deltas[offset] {
             InDeltas::Delta(delta) => evaluator.merge(offset as i64, Time::EPOCH, delta.clone(), references),
-            InDeltas::Progress(progress) => evaluator.hear(offset as i64, Time::EPOCH, progress),
+            InDeltas::Progress(progress) => {
+                evaluator.hear(offset as i64, Time::EPOCH, progress, references);
+            }
         }
     }
 }

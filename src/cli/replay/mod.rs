@@ -1,6 +1,7 @@
 //! `replay`: the detector on history, from files. It drives the same two stages as the service, and
 //! neither commits nor publishes.
 
+mod commands;
 mod records;
 mod settings;
 mod show;
@@ -74,6 +75,9 @@ pub(super) struct ReplayArgs {
     /// One setting, over all others: policy.min_rows=100 (repeated)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Commands to honour: lines of JSON, as the control topic has them
+    #[arg(long, value_name = "FILE")]
+    control: Option<PathBuf>,
     /// At the end also judge the panes that no later event has closed
     #[arg(long)]
     close: bool,
@@ -127,7 +131,11 @@ struct Summary {
 pub(super) fn run(args: &ReplayArgs) -> Ran {
     let mode = records::mode(args)?;
     let config = settings::config(args, mode)?;
-    let (pipeline, decoder) = settings::pipeline(args, &config, mode)?;
+    let (mut pipeline, decoder) = settings::pipeline(args, &config, mode)?;
+    let commands = args.control.as_ref().map(|path| commands::read(path)).transpose()?;
+    for (from, command) in commands.into_iter().flatten() {
+        pipeline.command(command, from);
+    }
     let sources = args.inputs.iter().map(|path| Source::open(path, args, &config, &decoder));
     let sources: Vec<Source> = sources.collect::<Result<_>>()?;
     let mut replay = Replay {
@@ -239,6 +247,13 @@ impl<W: Write> Replay<'_, W> {
             Output::Trigger(_) => {
                 self.summary.triggers += 1;
                 self.found |= self.fail_on.contains(&FailOn::Trigger);
+            }
+            Output::Command(command) => {
+                let (id, kind) = (&command.id, &command.r#type);
+                match &command.refusal {
+                    Some(why) => tracing::warn!(id, kind, "command refused: {why}"),
+                    None => tracing::info!(id, kind, "command done"),
+                }
             }
             Output::VersionRetired { model, version } => {
                 tracing::info!(model = &**model, version = &**version, "version retired");

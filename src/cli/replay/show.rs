@@ -17,7 +17,10 @@ pub(super) fn order(output: &Output) -> Option<Place<'_>> {
         Output::Report(r) => Some((r.decided_at, &r.model, &r.version, &r.segment, 0, None)),
         Output::Event(e) => Some((e.decided_at, &e.model, &e.version, &e.segment, 1, e.feature.as_ref())),
         Output::Trigger(t) => Some((t.decided_at, &t.model, &t.version, &t.segment, 2, None)),
-        Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => None,
+        Output::Command(_)
+        | Output::VersionRetired { .. }
+        | Output::IdleLate { .. }
+        | Output::Limited { .. } => None,
     }
 }
 
@@ -27,7 +30,10 @@ pub(super) fn json(out: &mut impl Write, output: &Output) -> Result<(), Stop> {
         Output::Report(report) => json_line(out, report),
         Output::Event(event) => json_line(out, event),
         Output::Trigger(trigger) => json_line(out, trigger),
-        Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => Ok(()),
+        Output::Command(_)
+        | Output::VersionRetired { .. }
+        | Output::IdleLate { .. }
+        | Output::Limited { .. } => Ok(()),
     }
 }
 

@@ -99,9 +99,9 @@ unknown_features = "monitor"
 enabled = "sometimes"
 [policy.retrain]
 on = ["performance"]
-max_attempts = 3
+schedule = "monthly"
 [policy.mute]
-max = "30d"
+max = "0s"
 [bootstrap]
 min_rows = 10000
 [metrics]
@@ -129,12 +129,11 @@ sensitive = true
     `policy.retrain.on` (item 1) can't be "performance": this is not built yet
       --> driftline.toml:11:7
       help: what is built: share, feature, prediction
-    `policy.retrain.max_attempts` is not built yet: acknowledging a trigger, which attempts are counted by
-      --> driftline.toml:12:1
-      help: leave it out
-    `policy.mute.max` is not built yet: mutes
-      --> driftline.toml:14:1
-      help: leave it out
+    `policy.retrain.schedule` must be a schedule, not "monthly"
+      --> driftline.toml:12:12
+      help: write "every 30d"
+    `policy.mute.max` must be longer than nothing
+      --> driftline.toml:14:7
     `bootstrap.min_rows` is not built yet: a reference made from the first production data
       --> driftline.toml:16:1
       help: leave it out
