@@ -280,3 +280,95 @@ fn event(
         test: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn open(attempt: u32) -> RetrainState {
+        let open = Open {
+            id: format!("trg_{attempt}"),
+            decided_at: Time::EPOCH,
+            expires_at: Time::from_ms(72 * HOUR_MS),
+            severity: Severity::Drift,
+            attempt,
+            acknowledged: false,
+            run_url: None,
+            features: vec!["amount".into()],
+        };
+        RetrainState { open: Some(open), ..RetrainState::default() }
+    }
+
+    /// At so many hours, with the built-in settings.
+    fn at<T>(hours: i64, act: impl FnOnce(&Moment<'_>) -> T) -> T {
+        let (key, settings) = (ModelKey::whole("fraud", "7"), Config::default().unlisted_model("fraud"));
+        let now = Time::from_ms(hours * HOUR_MS);
+        act(&Moment { app: "driftline", key: &key, settings: &settings, config_id: "cfg_1", now })
+    }
+
+    fn told(event: &DriftEvent) -> (Transition, u32, Option<&str>, Option<&str>) {
+        let trigger = event.trigger.as_ref().unwrap();
+        (event.transition, event.incident.sequence, trigger.outcome.as_deref(), trigger.run_url.as_deref())
+    }
+
+    #[test]
+    fn a_trigger_that_nobody_acknowledges_expires_after_its_ttl_and_counts_as_failed() {
+        let mut state = open(1);
+        assert_eq!(at(71, |now| state.expire(now)), None);
+        let event = at(72, |now| state.expire(now)).unwrap();
+        assert_eq!(told(&event), (Transition::Expired, 1, None, None));
+        assert!(event.explanation.contains("nobody acted on it"), "{}", event.explanation);
+        assert_eq!(state.failed, Some(Failed { id: "trg_1".into(), attempt: 1 }));
+        assert!(at(73, |now| state.expire(now)).is_none() && !state.is_open());
+    }
+
+    #[test]
+    fn an_acknowledged_one_has_the_time_of_a_run_and_is_acknowledged_once() {
+        let mut state = open(1);
+        let event = at(10, |now| state.acknowledge(now, "trg_1", Some("https://ci/1"))).unwrap();
+        assert_eq!(told(&event), (Transition::Acknowledged, 1, None, Some("https://ci/1")));
+        let again = at(11, |now| state.acknowledge(now, "trg_1", None)).unwrap_err();
+        assert!(again.contains("acknowledged already"));
+        assert!(at(11, |now| state.acknowledge(now, "trg_2", None)).unwrap_err().contains("not open"));
+        assert_eq!(at(10 + 7 * 24 - 1, |now| state.expire(now)), None);
+        let event = at(10 + 7 * 24, |now| state.expire(now)).unwrap();
+        assert_eq!(told(&event), (Transition::Expired, 2, None, Some("https://ci/1")));
+        assert!(event.explanation.contains("its run did not end"), "{}", event.explanation);
+    }
+
+    #[test]
+    fn how_a_trigger_was_closed_decides_what_comes_next() {
+        let close = |outcome| {
+            let mut state = open(2);
+            let event = at(5, |now| state.close(now, "trg_2", outcome, None, "so said me")).unwrap();
+            assert_eq!(told(&event), (Transition::Closed, 1, Some(outcome.as_str()), None));
+            assert!(at(5, |now| state.close(now, "trg_2", outcome, None, "again")).is_err());
+            (state.failed, state.rejected)
+        };
+        assert_eq!(close(Outcome::Succeeded), (None, None));
+        assert_eq!(close(Outcome::Failed), (Some(Failed { id: "trg_2".into(), attempt: 2 }), None));
+        let until = Time::from_ms((5 + 7 * 24) * HOUR_MS);
+        let rejected = Rejected { until, features: vec!["amount".into()] };
+        assert_eq!(close(Outcome::Rejected), (None, Some(rejected)));
+    }
+
+    #[test]
+    fn giving_up_is_one_critical_incident_until_the_drift_ends_or_someone_closes_it() {
+        let failed = Some(Failed { id: "trg_3".into(), attempt: 3 });
+        let mut state = RetrainState { failed, ..RetrainState::default() };
+        let event = at(1, |now| state.give_up(now)).unwrap();
+        assert_eq!((event.transition, event.severity), (Transition::Detected, Severity::Critical));
+        assert_eq!((event.category, event.trigger.as_ref()), (Category::Retraining, None));
+        assert!(event.explanation.contains("after 3 retraining triggers"), "{}", event.explanation);
+        assert!(at(2, |now| state.give_up(now)).is_none() && state.holds(&event.incident.id));
+        state.acknowledge_incident(&event.incident.id, Time::from_ms(3));
+        let resolved = at(4, |now| state.resolve(now, ResolveReason::ClosedByUser)).unwrap();
+        assert_eq!((resolved.transition, resolved.incident.sequence), (Transition::Resolved, 2));
+        assert_eq!(resolved.incident.id, event.incident.id);
+        assert_eq!(resolved.incident.acknowledged_at, Some(Time::from_ms(3)));
+        assert_eq!((state.failed, state.given_up), (None, None));
+    }
+}

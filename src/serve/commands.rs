@@ -145,3 +145,90 @@ fn failed(error: &Error) -> Response {
     let status = if error.is_retriable() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_GATEWAY };
     (status, Json(json!({"error": error.to_string()}))).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Clock, Health, Metrics};
+    use crate::serve::{Settings, start};
+    use serde_json::Value;
+    use std::sync::Mutex;
+
+    /// Keeps what is sent, and refuses all that is not a mute.
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<Command>>);
+
+    impl Desk for Kept {
+        fn send(&self, command: &Command) -> Result<()> {
+            if &*command.model == "away" {
+                return Err(Error::bus("no broker answers").retriable());
+            }
+            self.0.lock().unwrap().push(command.clone());
+            Ok(())
+        }
+
+        fn latest(&self, id: &str) -> Result<Option<Command>> {
+            let kept = self.0.lock().unwrap();
+            let found = kept.iter().find(|command| command.id == id).cloned();
+            Ok(found.map(|command| match &*command.r#type {
+                "mute" => command,
+                _ => command.answered(Err("not now".into()), Some(Time::EPOCH)),
+            }))
+        }
+    }
+
+    /// Status and body of a request.
+    fn ask(server: &crate::serve::Server, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+        let uri = format!("http://{}{path}", server.address());
+        let request = ureq::http::Request::builder().method(method).uri(uri);
+        let request = request.header("content-type", "application/json").body(body.to_owned()).unwrap();
+        let mut response = agent.run(request).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    fn server(desk: Option<Arc<dyn Desk>>) -> crate::serve::Server {
+        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), probe_listen: None };
+        start(settings, &Metrics::new("0.0.0"), &Health::new(Clock::monotonic()), desk).unwrap()
+    }
+
+    #[test]
+    fn a_command_is_sent_under_an_id_by_which_it_can_be_looked_up() {
+        let desk = Arc::new(Kept::default());
+        let server = server(Some(desk.clone()));
+        let mute = r#"{"type":"mute","model":"fraud","until":"2026-03-05T11:00:00Z","actor":"me"}"#;
+        let (status, said) = ask(&server, "POST", "/api/commands", mute);
+        let id = said["id"].as_str().unwrap().to_owned();
+        assert_eq!(status, 202);
+        assert_eq!(desk.0.lock().unwrap()[0].id, id);
+        let (status, said) = ask(&server, "GET", &format!("/api/commands/{id}"), "");
+        assert_eq!(
+            (status, &said["status"], &said["command"]["actor"]),
+            (200, &"pending".into(), &"me".into())
+        );
+        let request = r#"{"id":"cmd_1","type":"trigger.request","model":"fraud"}"#;
+        assert_eq!(ask(&server, "POST", "/api/commands", request).1["id"], "cmd_1");
+        let (_, said) = ask(&server, "GET", "/api/commands/cmd_1", "");
+        assert_eq!((&said["status"], &said["reason"]), (&"refused".into(), &"not now".into()));
+        assert_eq!(ask(&server, "GET", "/api/commands/cmd_2", "").0, 404);
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused_at_once_and_an_absent_broker_is_said() {
+        let server = server(Some(Arc::new(Kept::default())));
+        let (status, said) = ask(&server, "POST", "/api/commands", r#"{"type":"mute","model":"fraud"}"#);
+        assert_eq!((status, &said["error"]), (400, &"a mute needs an end: set `until`".into()));
+        let unknown = r#"{"type":"model.retire","model":"fraud","force":true}"#;
+        assert_eq!(ask(&server, "POST", "/api/commands", unknown).0, 422);
+        let away = r#"{"type":"model.retire","model":"away"}"#;
+        assert_eq!(ask(&server, "POST", "/api/commands", away).0, 503);
+    }
+
+    #[test]
+    fn without_a_desk_no_command_is_taken() {
+        let body = r#"{"type":"model.retire","model":"fraud"}"#;
+        assert_eq!(ask(&server(None), "POST", "/api/commands", body).0, 404);
+    }
+}

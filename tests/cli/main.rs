@@ -4,6 +4,7 @@
 
 mod calibrate;
 mod check;
+mod control;
 mod demo;
 mod general;
 mod reference;

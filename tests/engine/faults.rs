@@ -9,7 +9,7 @@ use driftline::engine::{
     SourceState, StateKey, StateValue,
 };
 use driftline::event::RowBuffer;
-use driftline::policy::record::{WindowInfo, WindowState};
+use driftline::policy::record::{Command, WindowInfo, WindowState};
 use driftline::reference::References;
 use driftline::words::{Name, Time};
 use rand::{Rng, SeedableRng};
@@ -24,7 +24,7 @@ enum InDeltas {
     Progress(Progress),
 }
 
-struct Bus {
+pub struct Bus {
     /// How stage 2 is set up to work.
     settings: Arc<EvaluatorSettings>,
     inputs: Vec<Vec<Row>>,
@@ -32,7 +32,10 @@ struct Bus {
     deltas: Vec<InDeltas>,
     changelog: BTreeMap<StateKey, StateValue>,
     delta_offset: i64,
-    outputs: Vec<Output>,
+    /// Commands, each with how many deltas there are before it.
+    pub control: Vec<(usize, Command)>,
+    control_offset: usize,
+    pub outputs: Vec<Output>,
 }
 
 impl Bus {
@@ -44,6 +47,8 @@ impl Bus {
             deltas: Vec::new(),
             changelog: BTreeMap::new(),
             delta_offset: 0,
+            control: Vec::new(),
+            control_offset: 0,
             outputs: Vec::new(),
         }
     }
@@ -127,11 +132,35 @@ fn commit_two(bus: &mut Bus, evaluator: &mut Evaluator, snapshot: bool) {
     bus.delta_offset = evaluator.next_offset();
 }
 
-/// Two instances of stage 1 and one of stage 2, with trouble until everything is read.
+/// Some of the commands that have come, from the `heard`th on; one to a trigger comes once that is told.
+fn hear_some(bus: &Bus, evaluator: &mut Evaluator, heard: &mut usize, rng: &mut ChaCha8Rng) {
+    let is_told = |id: &String| {
+        bus.outputs.iter().any(|output| matches!(output, Output::Trigger(one) if one.id == *id))
+    };
+    for (after, command) in bus.control[*heard..].iter().take(rng.random_range(0..3)) {
+        if *after > bus.deltas.len() || !command.target.as_ref().is_none_or(is_told) {
+            return;
+        }
+        evaluator.command(command.clone(), command.at);
+        *heard += 1;
+    }
+}
+
 fn with_faults(rows: &[Row], seed: u64, settings: &Arc<EvaluatorSettings>) -> Bus {
+    with_commands(rows, seed, settings, Vec::new())
+}
+
+/// Two instances of stage 1 and one of stage 2, with trouble until everything is read.
+pub fn with_commands(
+    rows: &[Row],
+    seed: u64,
+    settings: &Arc<EvaluatorSettings>,
+    control: Vec<(usize, Command)>,
+) -> Bus {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let references = world::references();
-    let mut bus = Bus::new(rows, settings);
+    let mut bus = Bus { control, ..Bus::new(rows, settings) };
+    let mut heard = 0;
     let mut split = 2;
     let all: Vec<i32> = (0..PARTITIONS as i32).collect();
     let mut instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
@@ -147,19 +176,22 @@ fn with_faults(rows: &[Row], seed: u64, settings: &Arc<EvaluatorSettings>) -> Bu
                 instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
             }
             1 => instances[0] = stage_one(&bus, &all[..split]),
-            2 => evaluator = stage_two(&bus, &references),
+            2 => (evaluator, heard) = (stage_two(&bus, &references), bus.control_offset),
             at => commit_one(&mut bus, &mut instances[at % 2]),
         }
         evaluate_some(&bus, &mut evaluator, &references, &mut rng);
+        hear_some(&bus, &mut evaluator, &mut heard, &mut rng);
         if rng.random_range(0..4) == 0 {
             let snapshot = rng.random_range(0..3) == 0;
             commit_two(&mut bus, &mut evaluator, snapshot);
+            bus.control_offset = heard;
         }
         let is_read = (0..PARTITIONS as i32).all(|partition| {
             let position = bus.positions.get(&partition).map_or(0, |position| position.next_offset);
             position as usize == bus.inputs[partition as usize].len()
         });
-        if is_read && bus.delta_offset as usize == bus.deltas.len() {
+        let is_decided = bus.delta_offset as usize == bus.deltas.len();
+        if is_read && is_decided && bus.control_offset == bus.control.len() {
             return bus;
         }
     }
@@ -172,8 +204,18 @@ fn partitioned(rows: &[Row]) -> Vec<Vec<Row>> {
 }
 
 fn without_faults(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Vec<Output> {
+    replayed(rows, settings, Vec::new())
+}
+
+/// The same rows without a bus, with commands that are done from these times on.
+pub fn replayed(
+    rows: &[Row],
+    settings: &Arc<EvaluatorSettings>,
+    commands: Vec<(Time, Command)>,
+) -> Vec<Output> {
     let mut pipeline =
         Pipeline::new(world::sketcher_settings(), settings.clone(), world::references(), topics());
+    commands.into_iter().for_each(|(from, command)| pipeline.command(command, from));
     for (i, row) in rows.iter().enumerate() {
         let (partition, offset) = (i % PARTITIONS, i / PARTITIONS);
         pipeline.take("in", partition as i32, offset as i64, None, Ok(row.event()));

@@ -14,7 +14,7 @@ fn an_unknown_key_is_told_with_its_place_and_the_nearest_name() {
       help: did you mean `commit`?
     unknown key `policy.retrain.frequency`
       --> driftline.toml:5:3
-      help: known: on, block_on, share, share_min_features, settle, min_rows_since_onset, lookback, cooldown, daily_budget, ttl
+      help: known: on, block_on, share, share_min_features, settle, min_rows_since_onset, lookback, cooldown, daily_budget, schedule, max_attempts, ttl, run_ttl, reject_hold
     ");
 }
 
