@@ -45,10 +45,16 @@ fn commands_work_once_whoever_takes_them_and_whoever_is_killed() {
     let (deployment, plain) = deployment(90, &events);
     let configs = ["one", "two"].map(|name| configure(&deployment, name, true, CLASSIC));
     let cli = deployment.config("cli", "");
+    let of_cli = std::fs::read_to_string(&cli).expect("the configuration is there");
+    std::fs::write(&cli, format!("{of_cli}[[model]]\nname = 'idle'\n")).expect("it is written");
     let mut instances: Vec<Driftline> = configs.iter().map(|config| Driftline::start(config)).collect();
     let mut mutes = Vec::new();
     let acknowledged = while_rows_come(&deployment, &events, Duration::from_secs(24), || {
-        std::thread::sleep(Duration::from_secs(3));
+        // A command to a model without events would be refused.
+        wait_until(Duration::from_secs(60), "windows of both models", || {
+            let reports = deployment.output("reports");
+            ["fraud", "churn"].iter().all(|model| reports.iter().any(|report| report["model"] == *model))
+        });
         // Both models at one instance: at most one of them is its own.
         for model in ["fraud", "churn"] {
             let mute = json!({"type": "mute", "model": model, "until": time(800), "actor": "test"});
@@ -70,9 +76,10 @@ fn commands_work_once_whoever_takes_them_and_whoever_is_killed() {
         line.extend(more);
         let said = driftline_ok(&line);
         assert!(said.contains(" done at "), "{said}");
-        let again = driftline(&line);
-        let why = String::from_utf8_lossy(&again.stderr).into_owned();
-        assert!(again.status.code() == Some(2) && why.contains("is acknowledged already"), "{why}");
+        let idle = ["mute", "--config", text(&cli), "--model", "idle", "--for", "1h", "--wait", "60s"];
+        let refused = driftline(&idle);
+        let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && why.contains("`idle` has events"), "{why}");
         sent_id(&said)
     });
     let wanted = plain.count("window_report");

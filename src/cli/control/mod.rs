@@ -14,7 +14,7 @@ use super::output::stdout;
 use super::window::duration;
 use super::{Outcome, Ran};
 use crate::bus::TopicAdmin;
-use crate::config::Config;
+use crate::config::{Config, UnknownModels};
 use crate::error::{Error, Result};
 use crate::policy::record::{Command, SCHEMA_VERSION, Status};
 use crate::service::{CommandDesk, command_id};
@@ -74,7 +74,8 @@ impl SenderArgs {
     /// Sends `command`, and waits for its end if that is asked for.
     fn send(&self, command: &Command) -> Ran {
         let config = Config::load(&self.config).map_err(Error::from)?;
-        if config.model(&self.model).is_none() && config.input.allow.is_empty() {
+        let takes_any = config.input.unknown_models == UnknownModels::Monitor;
+        if config.model(&self.model).is_none() && !takes_any {
             return Err(super::check::no_model(&self.model, &config).into());
         }
         let connection = Connection::new(&config)?;
