@@ -160,12 +160,14 @@ pub fn with_commands(
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let references = world::references();
     let mut bus = Bus { control, ..Bus::new(rows, settings) };
-    let mut heard = 0;
+    let (mut heard, mut turns) = (0, 0);
     let mut split = 2;
     let all: Vec<i32> = (0..PARTITIONS as i32).collect();
     let mut instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
     let mut evaluator = stage_two(&bus, &references);
     loop {
+        turns += 1;
+        assert!(turns < 100_000, "a command waits for what is never decided");
         for instance in &mut instances {
             read_some(&bus, instance, &references, &mut rng);
         }
