@@ -12,6 +12,7 @@ mod control;
 mod demo;
 mod feed;
 mod following;
+mod init;
 mod lines;
 mod output;
 mod profiles;
@@ -42,6 +43,7 @@ use std::process::ExitCode;
     disable_help_subcommand = true,
     after_help = "Examples:\n  \
         driftline demo\n  \
+        driftline init events.jsonl\n  \
         driftline reference build train.csv --output reference.json\n  \
         driftline check --reference train.csv --current today.csv\n  \
         driftline replay history.csv --time ts --reference train.csv --window 24h --slide 1h\n\n\
@@ -61,6 +63,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
+    Init(Box<init::InitArgs>),
     #[command(subcommand)]
     Reference(reference::Command),
     Run(run::RunArgs),
@@ -152,6 +155,7 @@ fn run(cli: Cli) -> Ran {
     logging::init(cli.log_format, level)?;
     match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Reference(command) => reference::run(command),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),

@@ -7,6 +7,7 @@
 mod book;
 mod early;
 mod event;
+mod expectation;
 mod explain;
 mod group;
 mod hourly;
@@ -21,6 +22,7 @@ mod verdict;
 
 pub use book::{BookRecord, IncidentBook, JudgedFeature, Step, TrackRecord};
 pub use early::EarlyFinding;
+pub use expectation::{Bounds, Expectations, Expected, Figure, Total};
 pub use group::{Child, Parent};
 pub use hourly::HourlyLimit;
 pub use ids::report_id;

@@ -2,11 +2,14 @@
 //!
 //! It uses nothing of driftline's library, so that it can't share its mistakes.
 
+mod backtest;
+mod book;
 mod calibrate;
 mod check;
 mod control;
 mod demo;
 mod general;
+mod init;
 mod reference;
 mod replay;
 mod simulate;
