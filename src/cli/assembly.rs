@@ -7,7 +7,10 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::SchemaSource;
 use crate::observe::{Clock, Health, Metrics, Stage};
-use crate::service::{Encodings, RegistrySchemas, StageContext, Stop, find_topics, run_evaluate, run_sketch};
+use crate::serve::Desk;
+use crate::service::{
+    CommandDesk, Encodings, RegistrySchemas, StageContext, Stop, find_topics, run_evaluate, run_sketch,
+};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -58,6 +61,7 @@ impl Service {
             topics: config.stage_topics(),
             encodings: Encodings::without_registry(),
             max_record_bytes: None,
+            cluster_id: None,
             registry_url: config
                 .schema_registry
                 .as_ref()
@@ -82,6 +86,17 @@ impl Service {
         &self.context.health
     }
 
+    /// Where commands over HTTP go; `None` where they are written as Avro, by ids that only the registry
+    /// knows, which is not asked before the server answers.
+    pub fn desk(&self) -> Result<Option<Arc<dyn Desk>>> {
+        if self.connection.registry.is_some() && self.config.writes_avro() {
+            return Ok(None);
+        }
+        let (kafka, encodings) = (&self.context.kafka, Encodings::without_registry());
+        let desk = CommandDesk::new(kafka, &self.context.topics, &encodings, self.context.schemas.clone())?;
+        Ok(Some(Arc::new(desk)))
+    }
+
     /// Waits for broker and registry, then starts `stages`, each on a thread of its own; one that
     /// fails asks the others to stop.
     ///
@@ -90,7 +105,7 @@ impl Service {
     pub fn start(&self, stages: &[Stage]) -> Result<Vec<JoinHandle<Result<()>>>> {
         let mut context = self.context.clone();
         if !context.is_embedded {
-            context.max_record_bytes = self.topics(stages)?;
+            (context.max_record_bytes, context.cluster_id) = self.topics(stages)?;
         }
         context.encodings = self.patiently(stages, || self.connection.encodings(&self.config))?;
         let mut threads = Vec::new();
@@ -116,8 +131,8 @@ impl Service {
         Ok(threads)
     }
 
-    /// The largest record that the topics take. Missing inputs are told and waited for by stage 1.
-    fn topics(&self, stages: &[Stage]) -> Result<Option<usize>> {
+    /// The largest record that the topics take, and the cluster's id. Missing inputs are told and waited for by stage 1.
+    fn topics(&self, stages: &[Stage]) -> Result<(Option<usize>, Option<String>)> {
         let StageContext { kafka, topics, references, .. } = &self.context;
         let inputs = &self.config.input.topics;
         let found = self.patiently(stages, || find_topics(kafka, topics, &references.topic, inputs))?;
@@ -127,7 +142,7 @@ impl Service {
                 "the input topic does not exist; it is read once it does: mend `input.topics` if the name is wrong"
             );
         }
-        Ok(found.max_record_bytes)
+        Ok((found.max_record_bytes, found.cluster_id))
     }
 
     /// Tries until it works or cannot work. Says why not, at first and now and then; the probes see

@@ -47,7 +47,7 @@ pub(super) fn run(args: &RunArgs) -> Ran {
     watch_signals(stop.clone())?;
     let service = Service::new(config, false, stop.clone())?;
     let metrics = service.metrics().clone();
-    let server = serve::start(http, &metrics, service.health())?;
+    let server = serve::start(http, &metrics, service.health(), service.desk()?)?;
     Started { application_id: &application_id, stages }.emit(&metrics);
     let started = Instant::now();
     let outcome = service.start(stages).and_then(join);

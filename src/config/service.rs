@@ -32,7 +32,9 @@ pub struct TopicsConfig {
     pub deltas: String,
     /// The changelog of panes, incidents and triggers.
     pub panes: String,
-    /// Partitions of deltas and panes.
+    /// Commands, and what became of them.
+    pub control: String,
+    /// Partitions of deltas, panes and control.
     pub partitions: u32,
 }
 
@@ -127,9 +129,16 @@ pub(super) fn read_topics(mut section: Section) -> Option<TopicsConfig> {
     let references = section.read("references", values::topic);
     let deltas = section.read("deltas", values::topic);
     let panes = section.read("panes", values::topic);
+    let control = section.read("control", values::topic);
     let partitions = section.read("partitions", small_count(1..=10_000));
     section.close();
-    Some(TopicsConfig { references: references?, deltas: deltas?, panes: panes?, partitions: partitions? })
+    Some(TopicsConfig {
+        references: references?,
+        deltas: deltas?,
+        panes: panes?,
+        control: control?,
+        partitions: partitions?,
+    })
 }
 
 pub(super) fn read_window(mut section: Section) -> Option<WindowConfig> {

@@ -4,7 +4,7 @@ use super::early::{last_look, pace, state_key};
 use super::evaluator::{Changed, Evaluator, EvaluatorSettings};
 use super::model::{Day, Held, ModelState, OpenPane, SegmentState, VersionState, new_window};
 use super::state::{
-    DayRecord, ModelRecord, PaneState, PartitionRecord, SegmentRecord, SequentialRecord, SourceRange,
+    DayRecord, Desk, ModelRecord, PaneState, PartitionRecord, SegmentRecord, SequentialRecord, SourceRange,
     StateChange, StateKey, StateValue, VersionRecord,
 };
 use crate::error::{Error, Result};
@@ -129,7 +129,8 @@ fn record(model: &ModelState) -> ModelRecord {
     };
     let versions = model.versions.iter().map(version).collect();
     let (closed_through, limit, tests) = (model.closed_through, model.limit.clone(), model.tests);
-    ModelRecord { closed_through, limit, versions, tests }
+    let desk = Some(model.desk.clone()).filter(|desk| *desk != Desk::default());
+    ModelRecord { closed_through, limit, versions, tests, desk }
 }
 
 /// Gathers a partition's changelog and makes an [`Evaluator`] of it.
@@ -299,10 +300,12 @@ fn model(
         };
         let days = version.days.into_iter().map(day).collect();
         let (retrain, last_rows_end) = (version.retrain, version.last_rows_end);
-        versions.insert(version.version, VersionState { segments, retrain, last_rows_end, days });
+        let fresh = VersionState::new(last_rows_end);
+        versions.insert(version.version, VersionState { segments, retrain, days, ..fresh });
     }
     let (closed_through, limit, tests) = (record.closed_through, record.limit, record.tests);
-    Ok(ModelState { closed_through, looked_through: None, versions, limit, tests })
+    let desk = record.desk.unwrap_or_default();
+    Ok(ModelState { closed_through, versions, limit, tests, desk, ..ModelState::default() })
 }
 
 fn hold(info: ReferenceInfo, references: &References) -> Result<Held> {

@@ -241,7 +241,7 @@ fn tell(
         let Some(state) = version.segments.get_mut(&segment) else { continue };
         let Some(held) = state.held.clone() else { continue };
         let key = ModelKey { model: name.clone(), version: version_name, segment };
-        let step = model_step(settings, &key, &held.info, grid.look_end(look));
+        let step = model_step(settings, &key, &held.info, &model.desk.mutes, grid.look_end(look));
         let find = |(at, alarm): (usize, Alarm)| {
             let feature = &held.profile.features()[at];
             EarlyFinding {

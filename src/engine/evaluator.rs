@@ -7,12 +7,14 @@
 
 use super::Output;
 use super::bootstrap::{Made, keep_census};
+use super::commands::obey;
 use super::delta::{Delta, Progress};
 use super::early::{Plans, last_look};
 use super::judging::{judge_model, open_incidents, retire_version};
 use super::model::{ModelState, SegmentState, VersionState, new_window};
 use super::state::{Layout, StateChange, StateKey};
-use crate::policy::record::{Category, ResolveReason};
+use super::triggers::settle;
+use crate::policy::record::{Category, Command, ResolveReason};
 use crate::policy::{BootstrapSettings, ModelSettings};
 use crate::reference::References;
 use crate::window::{PaneData, Watermarks};
@@ -72,6 +74,8 @@ pub struct Evaluator {
     pub(super) next_offset: i64,
     pub(super) changed: Changed,
     pub(super) outputs: Vec<Output>,
+    /// Commands with the time from which each is to be done.
+    pub(super) scheduled: Vec<(Time, Command)>,
 }
 
 /// What changed since the last commit.
@@ -100,6 +104,7 @@ impl Evaluator {
             next_offset: 0,
             changed,
             outputs: Vec::new(),
+            scheduled: Vec::new(),
         }
     }
 
@@ -185,9 +190,16 @@ impl Evaluator {
         self.models.iter().flat_map(|(name, model)| model.versions.keys().map(move |version| (name, version)))
     }
 
-    /// Models with whether a trigger of one of their versions is open.
-    pub fn triggers(&self) -> impl Iterator<Item = (&Name, bool)> {
-        self.models.iter().map(|(name, model)| (name, model.versions.values().any(|v| v.retrain.is_open())))
+    /// Models with how many of their triggers are open, and how many are held back for a reason.
+    pub fn triggers(&self) -> impl Iterator<Item = (&Name, usize, BTreeMap<&'static str, usize>)> {
+        self.models.iter().map(|(name, model)| {
+            let mut withheld = BTreeMap::new();
+            for reason in model.versions.values().flat_map(|version| &version.withheld) {
+                *withheld.entry(*reason).or_default() += 1;
+            }
+            let open = model.versions.values().filter(|version| version.retrain.is_open()).count();
+            (name, open, withheld)
+        })
     }
 
     /// The watermark across all input partitions.
@@ -231,7 +243,8 @@ impl Evaluator {
                 }
                 return;
             };
-            match model.blank_until(pane) {
+            let is_asked = self.scheduled.iter().any(|(_, command)| command.model == *name);
+            match model.blank_until(pane).filter(|_| !is_asked) {
                 Some(busy) => model.closed_through = Some(Pane(busy.0 - 1).min(last)),
                 None => self.close(name, pane, references),
             }
@@ -242,6 +255,7 @@ impl Evaluator {
         let settings = self.settings.clone();
         let grid = settings.grid;
         self.look_through(name, grid.last_look(pane));
+        self.take_scheduled(name, grid.end(pane));
         let Some(model) = self.models.get_mut(name) else { return };
         self.changed.models.insert(name.clone());
         model.closed_through = Some(pane);
@@ -264,6 +278,8 @@ impl Evaluator {
                 policy.retrain.lookback_ms,
             );
         }
+        settle(&settings, name, model, pane, references, &mut self.outputs);
+        obey(&settings, name, model, pane, &mut self.outputs);
         let judgeable = judge_model(&settings, name, model, pane, &mut self.outputs);
         let retire_ms = policy.version_retire_after_ms;
         let is_quiet = |version: &VersionState| {
@@ -273,7 +289,7 @@ impl Evaluator {
         let quiet: Vec<Name> = model
             .versions
             .iter()
-            .filter(|(_, version)| is_quiet(version))
+            .filter(|(name, version)| is_quiet(version) || model.retiring.contains(*name))
             .map(|(name, _)| name.clone())
             .collect();
         let began = model.versions.values().flat_map(|v| v.segments.values()).any(|s| s.epoch == Some(pane));
@@ -281,6 +297,7 @@ impl Evaluator {
             forget_version(model, name, version, &mut self.changed);
             retire_version(&settings, name, model, version, pane, &mut self.outputs);
         }
+        model.retiring.clear();
         self.end_bootstraps(name, pane, references);
         self.renew_tests(name, &judgeable);
         if began || !quiet.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::{Evaluator, EvaluatorSettings, Output, Position, Sketcher, SketcherSettings, SourceState, Taken};
 use crate::event::{BadRecord, Event, RowBuffer};
+use crate::policy::record::Command;
 use crate::reference::References;
 use crate::words::{Name, Time};
 use std::sync::Arc;
@@ -38,6 +39,11 @@ impl Pipeline {
     /// The references; they may change between records.
     pub fn references_mut(&mut self) -> &mut References {
         &mut self.references
+    }
+
+    /// Takes a command, to be done at the first window's end that is not before `from`.
+    pub fn command(&mut self, command: Command, from: Time) {
+        self.evaluator.schedule(command, from);
     }
 
     /// Takes one record.

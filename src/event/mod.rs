@@ -114,11 +114,13 @@ pub enum BadReason {
     UnknownModel,
     /// A model, version or segment has a name that is too long to be one.
     LongName,
+    /// A record of the control topic is no command.
+    BadCommand,
 }
 
 impl BadReason {
     /// All reasons.
-    pub const ALL: [BadReason; 9] = [
+    pub const ALL: [BadReason; 10] = [
         BadReason::Empty,
         BadReason::Undecodable,
         BadReason::UnknownSchema,
@@ -128,6 +130,7 @@ impl BadReason {
         BadReason::FutureTime,
         BadReason::UnknownModel,
         BadReason::LongName,
+        BadReason::BadCommand,
     ];
 
     /// The name in metrics and headers, in snake case.
@@ -142,6 +145,7 @@ impl BadReason {
             BadReason::FutureTime => "future_time",
             BadReason::UnknownModel => "unknown_model",
             BadReason::LongName => "long_name",
+            BadReason::BadCommand => "bad_command",
         }
     }
 }

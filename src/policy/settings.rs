@@ -134,6 +134,8 @@ pub struct PolicySettings {
     pub version_retire_after_ms: i64,
     /// A version with a smaller share of its model's events triggers no retraining; 0 to 1.
     pub min_traffic_share: f64,
+    /// The longest that a mute may last.
+    pub mute_max_ms: i64,
     /// What is published of incidents.
     pub events: EventsPolicy,
     /// When retraining is asked for.
@@ -285,8 +287,17 @@ pub struct RetrainPolicy {
     pub cooldown_ms: i64,
     /// Triggers a day (UTC), model and version.
     pub daily_budget: u32,
-    /// A trigger that nobody acted on expires.
+    /// A trigger is asked for this long after the last one, or after the version was first seen,
+    /// whatever its data say; `None`: never.
+    pub schedule_ms: Option<i64>,
+    /// Attempts to answer one drift; at least 1.
+    pub max_attempts: u32,
+    /// A trigger that nobody acknowledges expires.
     pub ttl_ms: i64,
+    /// One that was acknowledged and not closed expires.
+    pub run_ttl_ms: i64,
+    /// Quiet after a trigger was rejected, unless other features drift.
+    pub reject_hold_ms: i64,
 }
 
 /// `policy.retrain.on`.

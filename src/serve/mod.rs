@@ -1,9 +1,10 @@
-//! Health, readiness and metrics over HTTP: `/healthz`, `/readyz`, `/metrics`.
+//! Health, readiness and metrics over HTTP: `/healthz`, `/readyz`, `/metrics`; and commands.
 //!
 //! The server runs on a thread of its own and only reads what the stages say of themselves, so a
 //! stuck stage cannot keep it from answering, nor can a slow client hold up a stage. It asks the
-//! broker nothing and changes nothing.
+//! broker nothing and changes nothing, but for the commands that it hands on.
 
+mod commands;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -12,9 +13,12 @@ use crate::error::{Error, Result};
 use crate::observe::{Fact, Health, ListenerOpened, Metrics};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
+
+pub use commands::Desk;
 
 /// How long answers that have begun may take when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
@@ -44,16 +48,28 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Listens and answers from now on.
+/// Listens and answers from now on. Commands are taken for `desk`, where there is one, from this machine
+/// alone: at an address that others reach nothing asks yet who they are.
 ///
 /// # Errors
 /// When an address cannot be listened on (in use, not of this machine, not permitted), or the
 /// thread cannot be started.
-pub fn start(settings: Settings, metrics: &Metrics, health: &Health) -> Result<Server> {
-    start_with(settings, metrics, health, STOP_WAIT)
+pub fn start(
+    settings: Settings,
+    metrics: &Metrics,
+    health: &Health,
+    desk: Option<Arc<dyn Desk>>,
+) -> Result<Server> {
+    start_with(settings, metrics, health, desk, STOP_WAIT)
 }
 
-fn start_with(settings: Settings, metrics: &Metrics, health: &Health, stop_wait: Duration) -> Result<Server> {
+fn start_with(
+    settings: Settings,
+    metrics: &Metrics,
+    health: &Health,
+    desk: Option<Arc<dyn Desk>>,
+    stop_wait: Duration,
+) -> Result<Server> {
     let listener = Bound::new(settings.listen, "http.listen")?;
     let probe_listener =
         settings.probe_listen.map(|address| Bound::new(address, "http.probe_listen")).transpose()?;
@@ -62,15 +78,18 @@ fn start_with(settings: Settings, metrics: &Metrics, health: &Health, stop_wait:
     let cannot_run = |error: io::Error| Error::file(format!("the HTTP server cannot be started: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
     let (stop, stopped) = watch::channel(false);
-    let router = routes::router(metrics.clone(), health.clone());
+    let probes = routes::router(metrics.clone(), health.clone());
+    let desk = desk.filter(|_| address.ip().is_loopback());
+    let whole = desk.map_or_else(|| probes.clone(), |desk| probes.clone().merge(commands::routes(desk)));
     let mut answering = Vec::new();
-    for bound in [Some(listener), probe_listener].into_iter().flatten() {
+    for (bound, router) in [(Some(listener), whole), (probe_listener, probes)] {
+        let Some(bound) = bound else { continue };
         ListenerOpened { address: bound.address, setting: bound.setting }.emit(metrics);
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(bound.listener).map_err(cannot_run)?
         };
-        let server = axum::serve(listener, router.clone()).with_graceful_shutdown(until(stopped.clone()));
+        let server = axum::serve(listener, router).with_graceful_shutdown(until(stopped.clone()));
         answering.push(runtime.spawn(server.into_future()));
     }
     let serve = move || {

@@ -24,7 +24,7 @@ fn setup() -> Setup {
     let health = Health::new(Clock::by(move || Duration::from_secs(hand.load(Ordering::Relaxed))));
     let metrics = Metrics::new("0.0.0");
     let settings = Settings { listen: ANY_PORT, probe_listen: Some(ANY_PORT) };
-    let server = start_with(settings, &metrics, &health, Duration::from_millis(50)).unwrap();
+    let server = start_with(settings, &metrics, &health, None, Duration::from_millis(50)).unwrap();
     Setup { server, metrics, health, seconds }
 }
 
@@ -118,7 +118,7 @@ fn an_address_in_use_is_refused_with_the_setting_and_a_way_out() {
         Settings { listen: ANY_PORT, probe_listen: Some(taken) },
     ] {
         let setting = if settings.probe_listen.is_some() { "http.probe_listen" } else { "http.listen" };
-        let error = start(settings, &setup.metrics, &setup.health).unwrap_err().to_string();
+        let error = start(settings, &setup.metrics, &setup.health, None).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot listen on {taken}: ")), "{error}");
         assert!(error.contains(&format!("({setting})")), "{error}");
         assert!(error.contains("to a free port"), "{error}");
@@ -131,7 +131,7 @@ fn a_stopped_server_has_freed_its_ports() {
     let (address, probe) = (setup.server.address(), setup.server.probe_address().unwrap());
     setup.server.stop();
     let settings = Settings { listen: address, probe_listen: Some(probe) };
-    start(settings, &setup.metrics, &setup.health).unwrap().stop();
+    start(settings, &setup.metrics, &setup.health, None).unwrap().stop();
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use super::StageContext;
 use super::outgoing::Outbox;
+use crate::bus::partition_of;
 use crate::engine::{MadeReference, Output};
 use crate::error::Result;
 use crate::observe::{
-    DriftEventPublished, Fact, IdleLateRows, NoReference, RowsLimited, TriggerPublished, VersionRetired,
-    WindowJudged,
+    CommandAnswered, DriftEventPublished, Fact, IdleLateRows, NoReference, RowsLimited, TriggerPublished,
+    VersionRetired, WindowJudged,
 };
-use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
+use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, WindowReport};
 use crate::wire::{
     CloudEvent, Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks, report_chunks,
 };
@@ -42,11 +43,19 @@ pub(super) fn publish(
             outbox.push(&topics.events, None, event.model.as_bytes().to_vec(), Some(payload), headers);
         }
         Output::Trigger(trigger) => {
-            let payload = encode::<RetrainingTrigger>(trigger, encodings.triggers)?;
-            let headers = cloud_event(&**trigger, context, encodings.triggers);
+            let mut trigger = trigger.clone();
+            trigger.data.cluster_id.clone_from(&context.cluster_id);
+            let payload = encode::<RetrainingTrigger>(&trigger, encodings.triggers)?;
+            let headers = cloud_event(&*trigger, context, encodings.triggers);
             outbox.push(&topics.triggers, None, trigger.model.as_bytes().to_vec(), Some(payload), headers);
         }
         Output::Reference(made) => publish_reference(outbox, context, made, limit)?,
+        Output::Command(command) => {
+            let key = command.model.as_bytes();
+            let partition = partition_of(key, topics.partitions.unsigned_abs());
+            let payload = encode::<Command>(command, encodings.control)?;
+            outbox.push(&topics.control, Some(partition), key.to_vec(), Some(payload), vec![]);
+        }
         Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => {}
     }
     Ok(())
@@ -138,6 +147,14 @@ pub(super) fn tell(output: &Output, context: &StageContext) {
             stable = made.stable,
             "a reference was made of a version's first rows"
         ),
+        Output::Command(command) => CommandAnswered {
+            id: &command.id,
+            kind: &command.r#type,
+            model: &command.model,
+            actor: &command.actor,
+            refusal: command.refusal.as_deref(),
+        }
+        .emit(metrics),
         Output::VersionRetired { model, version } => VersionRetired { model, version }.emit(metrics),
         Output::IdleLate { model, rows } => IdleLateRows { model, rows: *rows }.emit(metrics),
         Output::Limited { key, limit, rows } => RowsLimited { key, limit, rows: *rows }.emit(metrics),

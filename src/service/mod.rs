@@ -7,8 +7,10 @@
 //! but that of commits, idleness and retries.
 
 mod committer;
+mod control;
 mod dead_letters;
 mod decided;
+mod desk;
 mod evaluate;
 mod outgoing;
 mod references;
@@ -19,6 +21,7 @@ mod survey;
 mod unsettled;
 mod topics;
 
+pub use desk::{CommandDesk, command_id};
 pub use evaluate::{EvaluateSettings, run_evaluate};
 pub use references::{ReferenceFeed, ReferenceSettings};
 pub use schemas::{Encodings, RegistrySchemas};
@@ -47,7 +50,9 @@ pub struct StageTopics {
     pub deltas: String,
     /// The changelog of stage 2.
     pub panes: String,
-    /// Partitions of both.
+    /// Commands to stage 2, and what became of them.
+    pub control: String,
+    /// Partitions of these three.
     pub partitions: i32,
     /// Drift events.
     pub events: String,
@@ -104,6 +109,8 @@ pub struct StageContext {
     pub encodings: Encodings,
     /// The largest record that all topics take, in bytes, where it is known.
     pub max_record_bytes: Option<usize>,
+    /// The Kafka cluster, where its id is known.
+    pub cluster_id: Option<String>,
     /// The schema registry's address; empty without one.
     pub registry_url: String,
     /// Where schemas that records name are found.

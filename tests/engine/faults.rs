@@ -9,7 +9,7 @@ use driftline::engine::{
     SketcherSettings, SourceState, StateKey, StateValue,
 };
 use driftline::event::RowBuffer;
-use driftline::policy::record::{WindowInfo, WindowState};
+use driftline::policy::record::{Command, WindowInfo, WindowState};
 use driftline::reference::References;
 use driftline::words::{Name, Time};
 use rand::{Rng, SeedableRng};
@@ -35,11 +35,14 @@ pub struct Bus {
     pub deltas: Vec<InDeltas>,
     changelog: BTreeMap<StateKey, StateValue>,
     delta_offset: i64,
+    /// Commands, each with how many deltas there are before it.
+    pub control: Vec<(usize, Command)>,
+    control_offset: usize,
     pub outputs: Vec<Output>,
 }
 
 impl Bus {
-    fn new(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Self {
+    pub fn new(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Self {
         Bus::with(rows, world::sketcher_settings(), settings, world::references())
     }
 
@@ -58,6 +61,8 @@ impl Bus {
             deltas: Vec::new(),
             changelog: BTreeMap::new(),
             delta_offset: 0,
+            control: Vec::new(),
+            control_offset: 0,
             outputs: Vec::new(),
         }
     }
@@ -148,15 +153,32 @@ fn commit_two(bus: &mut Bus, evaluator: &mut Evaluator, snapshot: bool) {
     bus.delta_offset = evaluator.next_offset();
 }
 
+/// Some of the commands that have come, from the `heard`th on; one to a trigger comes once that is told.
+fn hear_some(bus: &Bus, evaluator: &mut Evaluator, heard: &mut usize, rng: &mut ChaCha8Rng) {
+    let is_told = |id: &String| {
+        bus.outputs.iter().any(|output| matches!(output, Output::Trigger(one) if one.id == *id))
+    };
+    for (after, command) in bus.control[*heard..].iter().take(rng.random_range(0..3)) {
+        if *after > bus.deltas.len() || !command.target.as_ref().is_none_or(is_told) {
+            return;
+        }
+        evaluator.command(command.clone(), command.at);
+        *heard += 1;
+    }
+}
+
 /// Two instances of stage 1 and one of stage 2, with trouble until everything is read.
 pub fn with_faults(mut bus: Bus, seed: u64) -> Bus {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (mut known_one, mut known_two) = (bus.references.clone(), bus.references.clone());
+    let (mut heard, mut turns) = (0, 0);
     let mut split = 2;
     let all: Vec<i32> = (0..PARTITIONS as i32).collect();
     let mut instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
     let mut evaluator = stage_two(&bus, &known_two);
     loop {
+        turns += 1;
+        assert!(turns < 100_000, "a command waits for what is never decided");
         for instance in &mut instances {
             read_some(&bus, instance, &known_one, &mut rng);
         }
@@ -172,14 +194,16 @@ pub fn with_faults(mut bus: Bus, seed: u64) -> Bus {
             1 => instances[0] = stage_one(&bus, &all[..split]),
             2 => {
                 known_two = bus.references.clone();
-                evaluator = stage_two(&bus, &known_two);
+                (evaluator, heard) = (stage_two(&bus, &known_two), bus.control_offset);
             }
             at => commit_one(&mut bus, &mut instances[at % 2]),
         }
         evaluate_some(&bus, &mut evaluator, &known_two, &mut rng);
+        hear_some(&bus, &mut evaluator, &mut heard, &mut rng);
         if rng.random_range(0..4) == 0 {
             let snapshot = rng.random_range(0..3) == 0;
             commit_two(&mut bus, &mut evaluator, snapshot);
+            bus.control_offset = heard;
         }
         // Whoever counts by a reference has read it, and so can whoever merges that.
         if rng.random_range(0..3) == 0 || known_one.generation() != known_two.generation() {
@@ -189,7 +213,8 @@ pub fn with_faults(mut bus: Bus, seed: u64) -> Bus {
             let position = bus.positions.get(&partition).map_or(0, |position| position.next_offset);
             position as usize == bus.inputs[partition as usize].len()
         });
-        if is_read && bus.delta_offset as usize == bus.deltas.len() {
+        let is_decided = bus.delta_offset as usize == bus.deltas.len();
+        if is_read && is_decided && bus.control_offset == bus.control.len() {
             return bus;
         }
     }
@@ -202,8 +227,18 @@ fn partitioned(rows: &[Row]) -> Vec<Vec<Row>> {
 }
 
 fn without_faults(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Vec<Output> {
+    replayed(rows, settings, Vec::new())
+}
+
+/// The same rows without a bus, with commands that are done from these times on.
+pub fn replayed(
+    rows: &[Row],
+    settings: &Arc<EvaluatorSettings>,
+    commands: Vec<(Time, Command)>,
+) -> Vec<Output> {
     let mut pipeline =
         Pipeline::new(world::sketcher_settings(), settings.clone(), world::references(), topics());
+    commands.into_iter().for_each(|(from, command)| pipeline.command(command, from));
     for (i, row) in rows.iter().enumerate() {
         let (partition, offset) = (i % PARTITIONS, i / PARTITIONS);
         pipeline.take("in", partition as i32, offset as i64, None, Ok(row.event()));

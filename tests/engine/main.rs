@@ -2,6 +2,7 @@
 //! rebalances and commits at seeded random moments. No Kafka; the real broker's turn is in `kafka/`.
 
 mod bootstrap;
+mod commands;
 mod early;
 mod faults;
 mod limits;

@@ -58,7 +58,7 @@ impl Deployment {
         let toml = format!(
             "[kafka]\nbrokers = '{brokers}'\napplication_id = '{id}'\n{kafka}\n\
              [kafka.properties]\n\"group.protocol\" = \"consumer\"\n\
-             [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\npartitions = 3\n\
+             [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\npartitions = 3\n\
              [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
              [http]\nlisten = '127.0.0.1:{port}'\n{}",
             self.settings.replace("@INPUT@", input)
@@ -211,7 +211,7 @@ fn without_volatile(record: &mut Value) {
     match record {
         Value::Array(items) => items.iter_mut().for_each(without_volatile),
         Value::Object(fields) => {
-            for volatile in ["p_value", "summary", "explanation", "offsets", "reference"] {
+            for volatile in ["p_value", "summary", "explanation", "offsets", "cluster_id", "reference"] {
                 fields.remove(volatile);
             }
             for measure in ["ks", "wasserstein"] {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub const PARTITIONS: usize = 4;
 /// Event time of the first row, a whole number of windows after the epoch.
-const START_MS: i64 = 1_772_409_600_000;
+pub const START_MS: i64 = 1_772_409_600_000;
 const WINDOW_MS: i64 = 60_000;
 /// Rows in a second of event time.
 const RATE: i64 = 20;
@@ -67,7 +67,7 @@ fn event(model: &str, version: &str, time: i64, features: Value, country: &str) 
 }
 
 /// A deployment with references for all models, and what `replay` says of `events`.
-fn deployment(seed: u64, events: &[String]) -> (Deployment, Decided) {
+pub fn deployment(seed: u64, events: &[String]) -> (Deployment, Decided) {
     let deployment = Deployment::new(PARTITIONS as i32, SETTINGS);
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 99);
     let rows =
@@ -137,7 +137,7 @@ pub fn assert_as_if_nothing_had_happened(
 }
 
 /// Nothing is said that a fault of this kind does not explain.
-fn assert_healthy(log: &str) {
+pub fn assert_healthy(log: &str) {
     // So the new protocol answers a process whose killed forerunner it still knows.
     let is_refused = |line: &str| line.contains("instance ID is still used by another member");
     let is_bad = |line: &&str| line.contains("panicked") || (line.contains("ERROR") && !is_refused(line));
@@ -147,7 +147,7 @@ fn assert_healthy(log: &str) {
 }
 
 /// Panics with the first difference, and with no more of it than one record of each.
-fn assert_no_difference(expected: &Decided, found: &Decided) {
+pub fn assert_no_difference(expected: &Decided, found: &Decided) {
     let names =
         |decided: &Decided| decided.records.keys().cloned().collect::<std::collections::BTreeSet<_>>();
     let (wanted, there) = (names(expected), names(found));

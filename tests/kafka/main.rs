@@ -15,6 +15,7 @@ mod bus_support;
 mod bus_topics;
 mod bus_transactions;
 mod commands;
+mod control;
 mod deployment;
 mod exactly_once;
 mod main_job;

@@ -2,6 +2,7 @@
 //! neither commits nor publishes. A backtest drives them once for each policy.
 
 mod backtest;
+mod commands;
 mod records;
 mod settings;
 mod show;
@@ -81,6 +82,9 @@ pub(super) struct ReplayArgs {
     /// One setting, over all others: policy.min_rows=100 (repeated)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Commands to honour: lines of JSON, as the control topic has them
+    #[arg(long, value_name = "FILE")]
+    control: Option<PathBuf>,
     /// Another policy to set beside it: what each would have told (repeated)
     #[arg(long, value_name = "FILE")]
     compare: Vec<PathBuf>,
@@ -185,7 +189,11 @@ fn feed(
     summary: &mut Summary,
     told: Told<'_>,
 ) -> Result<Option<Error>, Stop> {
-    let (pipeline, decoder) = settings::pipeline(args, config, references, mode)?;
+    let (mut pipeline, decoder) = settings::pipeline(args, config, references, mode)?;
+    let commands = args.control.as_ref().map(|path| commands::read(path)).transpose()?;
+    for (from, command) in commands.into_iter().flatten() {
+        pipeline.command(command, from);
+    }
     let sources = args.inputs.iter().map(|path| Source::open(path, args, config, &decoder));
     let sources: Vec<Source> = sources.collect::<Result<_>>()?;
     let mut replay = Replay { pipeline, told, counted: 0, first_bad: None, unrouted_model: None, summary };
@@ -275,6 +283,13 @@ impl Replay<'_> {
             Output::Event(_) => self.summary.drift_events += 1,
             Output::Trigger(_) => self.summary.triggers += 1,
             Output::Reference(_) => self.summary.references += 1,
+            Output::Command(command) => {
+                let (id, kind) = (&command.id, &command.r#type);
+                match &command.refusal {
+                    Some(why) => tracing::warn!(id, kind, "command refused: {why}"),
+                    None => tracing::info!(id, kind, "command done"),
+                }
+            }
             Output::VersionRetired { model, version } => {
                 tracing::info!(model = &**model, version = &**version, "version retired");
             }

@@ -18,7 +18,10 @@ pub(super) fn order(output: &Output) -> Option<Place<'_>> {
         Output::Event(e) => Some((e.decided_at, &e.model, &e.version, &e.segment, 1, e.feature.as_ref())),
         Output::Trigger(t) => Some((t.decided_at, &t.model, &t.version, &t.segment, 2, None)),
         Output::Reference(made) => Some((made.decided_at, &made.model, &made.version, &[], 3, None)),
-        Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => None,
+        Output::Command(_)
+        | Output::VersionRetired { .. }
+        | Output::IdleLate { .. }
+        | Output::Limited { .. } => None,
     }
 }
 
@@ -29,7 +32,10 @@ pub(super) fn json(out: &mut impl Write, output: &Output) -> Result<(), Stop> {
         Output::Event(event) => json_line(out, event),
         Output::Trigger(trigger) => json_line(out, trigger),
         Output::Reference(made) => json_line(out, made),
-        Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => Ok(()),
+        Output::Command(_)
+        | Output::VersionRetired { .. }
+        | Output::IdleLate { .. }
+        | Output::Limited { .. } => Ok(()),
     }
 }
 

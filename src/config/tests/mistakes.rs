@@ -14,7 +14,7 @@ fn an_unknown_key_is_told_with_its_place_and_the_nearest_name() {
       help: did you mean `commit`?
     unknown key `policy.retrain.frequency`
       --> driftline.toml:5:3
-      help: known: on, block_on, share, share_min_features, settle, min_rows_since_onset, lookback, cooldown, daily_budget, ttl
+      help: known: on, block_on, share, share_min_features, settle, min_rows_since_onset, lookback, cooldown, daily_budget, schedule, max_attempts, ttl, run_ttl, reject_hold
     ");
 }
 
@@ -99,9 +99,9 @@ unknown_features = "monitor"
 enabled = "sometimes"
 [policy.retrain]
 on = ["performance"]
-max_attempts = 3
+schedule = "monthly"
 [policy.mute]
-max = "30d"
+max = "0s"
 [metrics]
 features = "incident"
 [[model]]
@@ -127,11 +127,11 @@ sensitive = true
     `policy.retrain.on` (item 1) can't be "performance": this is not built yet
       --> driftline.toml:11:7
       help: what is built: share, feature, prediction
-    `policy.retrain.max_attempts` is not built yet: acknowledging a trigger, which attempts are counted by
-      --> driftline.toml:12:1
-      help: leave it out
-    `policy.mute.max` is not built yet: mutes
-      --> driftline.toml:14:1
+    `policy.retrain.schedule` must be a schedule, not "monthly"
+      --> driftline.toml:12:12
+      help: write "every 30d"
+    `policy.mute.max` must be longer than nothing
+      --> driftline.toml:14:7
       help: leave it out
     `metrics.features` can't be "incident": this is not built yet
       --> driftline.toml:16:12
