@@ -111,9 +111,11 @@ impl SchemaName {
                 &[text!("history/1/drift-event.avsc"), text!("history/2/drift-event.avsc")]
             }
             SchemaName::RetrainingTrigger => &[text!("history/1/retraining-trigger.avsc")],
-            SchemaName::WindowReport => {
-                &[text!("history/1/window-report.avsc"), text!("history/2/window-report.avsc")]
-            }
+            SchemaName::WindowReport => &[
+                text!("history/1/window-report.avsc"),
+                text!("history/2/window-report.avsc"),
+                text!("history/3/window-report.avsc"),
+            ],
             SchemaName::Reference => &[text!("history/1/reference.avsc"), text!("history/2/reference.avsc")],
             SchemaName::Delta => &[text!("history/1/delta.avsc")],
             SchemaName::Pane => &[text!("history/1/pane.avsc"), text!("history/2/pane.avsc")],

@@ -1,7 +1,7 @@
 //! Window reports, and the form of a feature that they share with `check`.
 
 use crate::measure::sequential::Support;
-use crate::measure::{BinShare, CategoryCount, Measures, Summary};
+use crate::measure::{BinShare, CategoryCount, Distribution, Measures, Summary};
 use crate::reference::{ReferenceId, SeasonLevel};
 use crate::window::Flow;
 use crate::words::{Kind, Name, Question, Role, Time, Verdict};
@@ -149,6 +149,9 @@ pub struct FeatureReport {
     pub summary: Summaries,
     /// The bins that moved most.
     pub top_bins: Vec<BinShare>,
+    /// The rows of both sides by bin, to be drawn; null: a side has no valid row.
+    #[serde(default)]
+    pub distribution: Option<Distribution>,
     /// The most frequent categories that the reference never saw.
     #[serde(default)]
     pub new_categories: Vec<CategoryCount>,
