@@ -10,12 +10,12 @@ mod check;
 mod columns;
 mod demo;
 mod feed;
-mod following;
 mod lines;
 mod output;
 mod profiles;
 mod reference;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod shell;
@@ -66,6 +66,7 @@ enum Command {
     Check(Box<check::CheckArgs>),
     Calibrate(Box<calibrate::CalibrateArgs>),
     Replay(Box<replay::ReplayArgs>),
+    Report(report::ReportArgs),
     Simulate(simulate::SimulateArgs),
     Tail(tail::TailArgs),
     Validate(validate::ValidateArgs),
@@ -150,6 +151,7 @@ fn run(cli: Cli) -> Ran {
         Command::Check(args) => check::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Tail(args) => tail::run(&args),
         Command::Validate(args) => validate::run(&args),

@@ -205,7 +205,7 @@ topics = ["drift-event"]
       help: `window.slide` divides `window.size`, `window.look` divides `window.slide`
     `http.listen` is 0.0.0.0:9600, which others reach, and nothing asks who they are
       --> driftline.toml:5:10
-      help: say `http.allow_anonymous = true`, or listen on 127.0.0.1
+      help: name a file with a token as `http.token_file`, say `http.allow_anonymous = true`, or listen on 127.0.0.1
     `input.format` is "avro", and there is no schema registry
       --> driftline.toml:7:10
       help: set `schema_registry.url`; or `input.schemas`, if records name a fingerprint
