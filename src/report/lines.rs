@@ -27,8 +27,7 @@ impl Data {
             if text.is_empty() {
                 continue;
             }
-            let of_line =
-                |error: serde_json::Error| Error::input(error.to_string()).at(format!("line {number}"));
+            let of_line = |error: serde_json::Error| Error::input(format!("line {number}: {error}"));
             match serde_json::from_str::<Type>(text) {
                 Ok(Type { r#type: Some(kind) }) => take(&mut view, &kind, text).map_err(of_line)?,
                 // The JSON of a check has no type, and is laid out over many lines.
@@ -39,7 +38,7 @@ impl Data {
                     let said = serde_json::from_str(&line).map_err(of_line)?;
                     return Data::of_check(said);
                 }
-                Ok(_) => return Err(Error::input("a line without a type").at(format!("line {number}"))),
+                Ok(_) => return Err(Error::input(format!("line {number} has no type"))),
                 Err(error) => return Err(of_line(error)),
             }
         }

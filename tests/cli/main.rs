@@ -8,6 +8,7 @@ mod demo;
 mod general;
 mod reference;
 mod replay;
+mod report;
 mod simulate;
 
 use serde_json::Value as Json;

@@ -115,7 +115,7 @@ sensitive = false
 "#;
 
 /// Keys that the contract's text leaves to the defaults.
-const BESIDE_THE_CONTRACT: [&str; 18] = [
+const BESIDE_THE_CONTRACT: [&str; 19] = [
     "schema_registry.url",
     "schema_registry.basic_auth",
     "schema_registry.basic_auth_file",
@@ -133,6 +133,7 @@ const BESIDE_THE_CONTRACT: [&str; 18] = [
     "topics.partitions",
     "window.time_zone",
     "http.allow_anonymous",
+    "http.token_file",
     "kafka.properties",
 ];
 

@@ -202,13 +202,16 @@ function shareChart({ name, labels, reference, current }) {
   return figure;
 }
 
-// A row of small blocks, one a window.
+// A row of small blocks, one a window: a path for each verdict.
 function strip(verdicts) {
   const width = 4;
-  const words = [...new Set(verdicts)].map((letter) => plain(VERDICTS[letter].name)).join(", ");
-  const blocks = [...verdicts].map((letter, at) =>
-    svg("rect", { x: at * width, y: 0, width: width - 1, height: 16, class: `cell ${VERDICTS[letter].name}` }),
-  );
+  const letters = [...new Set(verdicts)];
+  const block = (at) => `M${at * width} 0h${width - 1}v16h${1 - width}z`;
+  const paths = letters.map((letter) => {
+    const d = [...verdicts].map((other, at) => (other === letter ? block(at) : "")).join("");
+    return svg("path", { d, class: `cell ${VERDICTS[letter].name}` });
+  });
+  const words = letters.map((letter) => plain(VERDICTS[letter].name)).join(", ");
   const size = { width: verdicts.length * width, height: 16, viewBox: `0 0 ${verdicts.length * width || 1} 16` };
-  return svg("svg", { ...size, class: "strip", role: "img", "aria-label": `the last ${plural(verdicts.length, "window")}: ${words}` }, blocks);
+  return svg("svg", { ...size, class: "strip", role: "img", "aria-label": `the last ${plural(verdicts.length, "window")}: ${words}` }, paths);
 }

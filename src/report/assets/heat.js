@@ -1,110 +1,110 @@
 // The heat map: features down, windows across. It is drawn on a canvas, the rows in sight only, from a
-// picture of one pixel a cell that is made anew when the rows, the colours or the width change. Where
-// windows are more than pixels, a pixel shows the worst of its windows.
+// sheet of one pixel a cell, whose rows are painted when they first come into sight. Where windows are
+// more than pixels, a pixel shows the worst of its windows.
 
 const ROW = 18;
 const AXIS = 24;
 
-// `rows`: of the heat map, in their order. `by`: `verdict` or `size`. `onOpen` gets a feature's name.
-function heatMap({ windows, rows, by, onOpen }) {
+// `features`: the rows of the heat map. `by`: `verdict` or `size`. `onOpen` gets a feature's name. What is
+// returned shows some of the rows, in their order.
+function heatMap({ windows, features, by, onOpen }) {
   const canvas = el("canvas", { "aria-hidden": "true" });
   const spacer = el("div", { class: "heat-space" });
   const readout = el("output", { class: "readout", "aria-live": "polite" });
-  const scroll = el("div", {
-    class: "heat", tabindex: "0", role: "application",
-    "aria-label": `Heat map of ${plural(rows.length, "feature")} over ${plural(windows.ends.length, "window")}. Arrow keys move, Enter opens a feature.`,
-  }, canvas, spacer);
+  const scroll = el("div", { class: "heat", tabindex: "0", role: "application" }, canvas, spacer);
   const pen = canvas.getContext("2d");
+  const font = getComputedStyle(document.body).fontFamily;
+  const numbers = new Map(features.map((row, at) => [row, at]));
+  let rows = features;
   let cursor = null;
-  let picture = null;
-  let columns = 1;
-  let size = { width: 0, height: 0, gutter: 0 };
+  let sheet = null;
+  let size = { width: 0, height: 0, gutter: 0, columns: 1 };
 
   function layout() {
     const width = scroll.clientWidth;
     if (width === 0) return;
     const height = Math.min(rows.length * ROW, 30 * ROW) + AXIS;
     const gutter = Math.min(190, Math.round(width * 0.32));
+    const columns = Math.max(1, Math.min(windows.ends.length, Math.floor(width - gutter)));
     const dense = window.devicePixelRatio || 1;
-    size = { width, height, gutter };
+    if (sheet === null || columns !== size.columns) sheet = blankSheet(columns);
     scroll.style.height = `${height}px`;
     spacer.style.height = `${rows.length * ROW + AXIS - height}px`;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-    canvas.width = Math.round(width * dense);
-    canvas.height = Math.round(height * dense);
-    pen.setTransform(dense, 0, 0, dense, 0, 0);
-    columns = Math.max(1, Math.min(windows.ends.length, Math.floor(width - gutter)));
-    picture = paint();
+    if (width !== size.width || height !== size.height) {
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+      canvas.width = Math.round(width * dense);
+      canvas.height = Math.round(height * dense);
+      pen.setTransform(dense, 0, 0, dense, 0, 0);
+    }
+    size = { width, height, gutter, columns };
     draw();
   }
 
-  // One pixel a feature and column.
-  function paint() {
-    if (rows.length === 0) return null;
-    const sheet = document.createElement("canvas");
-    sheet.width = columns;
-    sheet.height = rows.length;
-    const ink = sheet.getContext("2d");
-    const image = ink.createImageData(columns, rows.length);
+  function blankSheet(columns) {
+    const picture = document.createElement("canvas");
+    picture.width = columns;
+    picture.height = features.length;
+    return { picture, ink: picture.getContext("2d", { willReadFrequently: true }), painted: new Uint8Array(features.length), palette: palette(by) };
+  }
+
+  // The place of a row on the sheet, where it is painted now.
+  function painted(row) {
+    const at = numbers.get(row);
+    if (sheet.painted[at]) return at;
+    sheet.painted[at] = 1;
+    const { columns } = size;
+    const image = sheet.ink.createImageData(columns, 1);
     const pixels = new Uint32Array(image.data.buffer);
-    const { values, rank } = palette(by);
+    const { values, rank } = sheet.palette;
     const total = windows.ends.length;
-    rows.forEach((row, down) => {
-      const text = (by === "size" && row.sizes) || row.verdicts;
-      for (let column = 0; column < columns; column += 1) {
-        const end = Math.max(Math.floor((column * total) / columns) + 1, Math.floor(((column + 1) * total) / columns));
-        let worst = 46;
-        for (let at = Math.floor((column * total) / columns); at < end; at += 1) {
-          const code = text.charCodeAt(at);
-          if (rank[code] > rank[worst]) worst = code;
-        }
-        pixels[down * columns + column] = values[worst];
+    const text = (by === "size" && row.sizes) || row.verdicts;
+    for (let column = 0; column < columns; column += 1) {
+      const from = Math.floor((column * total) / columns);
+      const end = Math.max(from + 1, Math.floor(((column + 1) * total) / columns));
+      let worst = text.charCodeAt(from);
+      for (let window = from + 1; window < end; window += 1) {
+        const code = text.charCodeAt(window);
+        if (rank[code] > rank[worst]) worst = code;
       }
-    });
-    ink.putImageData(image, 0, 0);
-    return sheet;
+      pixels[column] = values[worst];
+    }
+    sheet.ink.putImageData(image, 0, at);
+    return at;
   }
 
   function draw() {
-    if (picture === null && rows.length > 0) return;
-    const { width, height, gutter } = size;
+    if (sheet === null) return;
+    const { width, height, gutter, columns } = size;
+    const [panel, ink, accent] = [colour("panel"), colour("ink"), colour("accent")];
     const first = Math.floor(scroll.scrollTop / ROW);
     const shift = scroll.scrollTop % ROW;
-    const shown = Math.min(rows.length - first, Math.ceil((height - AXIS) / ROW) + 1);
+    const shown = rows.slice(first, first + Math.ceil((height - AXIS) / ROW) + 1);
+    // All of them before the first is drawn: a canvas that is painted after it was drawn is copied whole.
+    const places = shown.map(painted);
+    const cell = (width - gutter) / windows.ends.length;
     pen.clearRect(0, 0, width, height);
-    if (rows.length === 0) return;
     pen.save();
     pen.beginPath();
     pen.rect(0, 0, width, height - AXIS);
     pen.clip();
     pen.imageSmoothingEnabled = false;
-    pen.drawImage(picture, 0, first, columns, shown, gutter, -shift, width - gutter, shown * ROW);
-    pen.strokeStyle = colour("panel");
-    pen.lineWidth = 1;
-    pen.beginPath();
-    for (let row = 0; row <= shown; row += 1) {
-      pen.moveTo(gutter, row * ROW - shift + 0.5);
-      pen.lineTo(width, row * ROW - shift + 0.5);
-    }
-    const cell = (width - gutter) / windows.ends.length;
-    for (let at = 0; cell >= 7 && at <= windows.ends.length; at += 1) {
-      pen.moveTo(gutter + at * cell - 0.5, 0);
-      pen.lineTo(gutter + at * cell - 0.5, height);
-    }
-    pen.stroke();
-    pen.font = `12px ${getComputedStyle(scroll).fontFamily}`;
+    pen.font = `12px ${font}`;
     pen.textBaseline = "middle";
-    for (let row = 0; row < shown; row += 1) {
-      const down = row * ROW - shift;
-      const isHere = cursor?.row === first + row;
-      pen.fillStyle = colour(isHere ? "accent" : "ink");
-      pen.fillText(shortened(rows[first + row].feature, gutter - 14), 2, down + ROW / 2 + 0.5);
+    shown.forEach((row, at) => {
+      const down = at * ROW - shift;
+      pen.drawImage(sheet.picture, 0, places[at], columns, 1, gutter, down, width - gutter, ROW - 1);
+      pen.fillStyle = cursor?.row === first + at ? accent : ink;
+      pen.fillText(shortened(row.feature, gutter - 14), 2, down + ROW / 2 + 0.5);
+    });
+    if (cell >= 7) {
+      pen.fillStyle = panel;
+      windows.ends.forEach((_, at) => pen.fillRect(gutter + at * cell - 1, 0, 1, height));
     }
     if (cursor) {
-      pen.strokeStyle = colour("ink");
+      pen.strokeStyle = ink;
       pen.lineWidth = 1.5;
-      pen.strokeRect(gutter + cursor.at * cell, cursor.row * ROW - scroll.scrollTop + 0.5, Math.max(cell, 3), ROW - 1);
+      pen.strokeRect(gutter + cursor.at * cell, cursor.row * ROW - scroll.scrollTop + 0.5, Math.max(cell, 3), ROW - 2);
     }
     pen.restore();
     axis(cell);
@@ -114,7 +114,7 @@ function heatMap({ windows, rows, by, onOpen }) {
     const { width, height, gutter } = size;
     const total = windows.ends.length;
     pen.fillStyle = colour("muted");
-    pen.font = `11px ${getComputedStyle(scroll).fontFamily}`;
+    pen.font = `11px ${font}`;
     pen.textBaseline = "alphabetic";
     const marks = Math.max(1, Math.min(6, Math.floor((width - gutter) / 110), total));
     for (let mark = 0; mark < marks; mark += 1) {
@@ -176,7 +176,18 @@ function heatMap({ windows, rows, by, onOpen }) {
     return undefined;
   });
   new ResizeObserver(layout).observe(scroll);
-  return { node: el("div", {}, scroll, el("div", { class: "under" }, legend(by), readout)), redraw: layout };
+  const show = (wanted) => {
+    rows = wanted;
+    cursor = null;
+    scroll.setAttribute("aria-label", `Heat map of ${plural(rows.length, "feature")} over ${plural(windows.ends.length, "window")}. Arrow keys move, Enter opens a feature.`);
+    layout();
+  };
+  // Colours are others now.
+  const recolour = () => {
+    sheet = null;
+    layout();
+  };
+  return { node: el("div", {}, scroll, el("div", { class: "under" }, legend(by), readout)), scroll, show, recolour };
 }
 
 // The colour of each character as a pixel, and which of two characters is shown.

@@ -97,29 +97,36 @@ function modelView(key) {
   const middle = el("div", { class: "stack" });
   const heat = el("div");
   const list = el("div");
+  const none = empty("No feature is like that.", "Take a filter away to see the others.");
   let data = null;
+  let map = null;
   let drawn = null;
   let isAll = false;
+  let later = 0;
 
   const redraw = () => {
     const { filters } = address();
     const rows = arranged(data.features, filters);
     const by = filters.get("by") === "size" ? "size" : "verdict";
-    const old = heat.querySelector(".heat");
-    const [scrolled, hadFocus] = [old?.scrollTop ?? 0, old !== null && old === document.activeElement];
-    const onOpen = (name) => (location.hash = featureHash(key, name));
-    const map = rows.length ? heatMap({ windows: data.windows, rows, by, onOpen }) : null;
-    put(heat, map?.node ?? empty("No feature is like that.", "Take a filter away to see the others."));
-    if (map) {
-      map.redraw();
-      const fresh = heat.querySelector(".heat");
-      fresh.scrollTop = scrolled;
-      if (hadFocus) fresh.focus();
+    if (map?.by !== by || map?.data !== data) {
+      const old = map?.scroll;
+      const [scrolled, hadFocus] = [old?.scrollTop ?? 0, old !== undefined && old === document.activeElement];
+      const onOpen = (name) => (location.hash = featureHash(key, name));
+      map = { by, data, ...heatMap({ windows: data.windows, features: data.features, by, onOpen }) };
+      put(heat, map.node, none);
+      map.show(rows);
+      map.scroll.scrollTop = scrolled;
+      if (hadFocus) map.scroll.focus();
     }
-    put(list, featureTable(key, rows, isAll, () => {
+    none.hidden = rows.length > 0;
+    map.node.hidden = rows.length === 0;
+    map.show(rows);
+    // The heat map answers at once; the table, which takes longer, when nobody is typing.
+    clearTimeout(later);
+    later = setTimeout(() => put(list, featureTable(key, rows, isAll, () => {
       isAll = true;
       redraw();
-    }));
+    })), list.firstChild ? 150 : 0);
   };
   const isCheck = embedded?.kind === "check";
   const node = isCheck
@@ -148,7 +155,7 @@ function modelView(key) {
       panel("Log", logList(events.filter((event) => sameKey(event, key)).slice(0, 30))),
     );
   };
-  return { node, update, redraw: () => data && redraw() };
+  return { node, update, redraw: () => data && redraw(), recolour: () => map?.recolour() };
 }
 
 function modelTop(series, models, data) {
@@ -408,6 +415,8 @@ function instancesView() {
 // --- the frame -------------------------------------------------------------------------------------
 
 let current = null;
+// Whether the form to sign in stands where the view would.
+let isAsking = false;
 
 function viewOf({ parts }) {
   const [kind, model, version, segment, sub, feature] = parts;
@@ -427,6 +436,7 @@ function viewOf({ parts }) {
 }
 
 async function show() {
+  if (isAsking) return;
   const at = address();
   const main = document.getElementById("main");
   if (current?.path !== at.path) {
@@ -453,7 +463,7 @@ async function show() {
 }
 
 function askToSignIn(main) {
-  current = null;
+  [current, isAsking] = [null, true];
   const field = el("input", { type: "password", autocomplete: "current-password", required: true, id: "token" });
   const sign = async (event) => {
     event.preventDefault();
@@ -485,7 +495,7 @@ function theme(next) {
   button.onclick = () => {
     const names = Object.keys(THEMES);
     theme(names[(names.indexOf(next) + 1) % names.length]);
-    current?.redraw?.();
+    current?.recolour?.();
   };
 }
 
@@ -512,7 +522,7 @@ async function begin() {
       live.classList.toggle("off", !isOpen);
     });
   }
-  current = null;
+  [current, isAsking] = [null, false];
   await show();
 }
 
@@ -521,6 +531,9 @@ for (const [path, name] of VIEWS) {
   if (!(embedded && path === "instances")) document.getElementById("nav").append(el("a", { href: `#/${path}` }, name));
 }
 document.getElementById("foot").textContent = embedded ? `driftline ${embedded.tool_version} · all times are UTC` : "all times are UTC";
-window.addEventListener("hashchange", show);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => current?.redraw?.());
+window.addEventListener("hashchange", () => {
+  isAsking = false;
+  show();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => current?.recolour?.());
 begin().catch((error) => put(document.getElementById("main"), empty("The server can't be reached.", error.message)));
