@@ -73,13 +73,13 @@ pub(super) fn run(args: &TailArgs) -> Ran {
     let mut shown = Shown { left: args.max.unwrap_or(u64::MAX), any: false };
     while shown.left > 0 && !stop.is_requested() {
         shown.any = false;
-        for event in events.as_mut().map(Following::next).transpose()?.unwrap_or_default() {
+        for event in events.as_mut().map(Following::take).transpose()?.unwrap_or_default() {
             shown.show(args, &event.model, |out| match args.format {
                 OutputFormat::Table => lines::event(out, |time| time.to_string(), &event),
                 OutputFormat::Json => json_line(out, &event),
             })?;
         }
-        for trigger in triggers.as_mut().map(Following::next).transpose()?.unwrap_or_default() {
+        for trigger in triggers.as_mut().map(Following::take).transpose()?.unwrap_or_default() {
             shown.show(args, &trigger.model, |out| match args.format {
                 OutputFormat::Table => lines::trigger(out, |time| time.to_string(), &trigger),
                 OutputFormat::Json => json_line(out, &trigger),

@@ -15,6 +15,8 @@ pub const SCRIPT: &str = concat!(
     include_str!("assets/charts.js"),
     include_str!("assets/heat.js"),
     include_str!("assets/parts.js"),
+    include_str!("assets/models.js"),
+    include_str!("assets/feature.js"),
     include_str!("assets/page.js"),
 );
 

@@ -60,14 +60,11 @@ struct Part {
 }
 
 impl Part {
-    fn key(self, model: String) -> Result<ModelKey, Response> {
-        let segment = match &self.segment {
-            Some(text) => serde_json::from_str::<Vec<Name>>(text).map_err(|_| {
-                refused(StatusCode::BAD_REQUEST, "`segment` is a JSON array of texts, such as [\"eu\"]")
-            })?,
-            None => Vec::new(),
-        };
-        Ok(ModelKey { model: model.into(), version: self.version.into(), segment })
+    /// The key of that part of `model`, unless the segment can't be read.
+    fn key(self, model: String) -> Option<ModelKey> {
+        let segment = self.segment.as_deref().unwrap_or("[]");
+        let segment: Vec<Name> = serde_json::from_str(segment).ok()?;
+        Some(ModelKey { model: model.into(), version: self.version.into(), segment })
     }
 }
 
@@ -128,8 +125,8 @@ fn of_key(
     find: impl FnOnce(&View, &ModelKey) -> Option<Response>,
 ) -> Response {
     match part.key(model) {
-        Ok(key) => sources.view.read(|view| find(view, &key)).unwrap_or_else(unknown),
-        Err(response) => response,
+        Some(key) => sources.view.read(|view| find(view, &key)).unwrap_or_else(unknown),
+        None => refused(StatusCode::BAD_REQUEST, "`segment` is a JSON array of texts, such as [\"eu\"]"),
     }
 }
 

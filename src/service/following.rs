@@ -65,7 +65,7 @@ impl<R: Record> Following<R> {
     ///
     /// # Errors
     /// As [`Following::each`].
-    pub fn next(&mut self) -> Result<Vec<R>> {
+    pub fn take(&mut self) -> Result<Vec<R>> {
         let mut found = Vec::new();
         self.each(&mut |record| found.push(record))?;
         Ok(found)

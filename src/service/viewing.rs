@@ -113,8 +113,11 @@ fn catch_up(references: &mut Follower, schemas: &dyn SchemaSource, view: &Shared
     Ok(read == CatchUp::ReadToEnd)
 }
 
+/// A change of a view.
+type Change = Box<dyn FnOnce(&mut View)>;
+
 /// What a record of the references topic changes.
-fn view_of(record: &Record<'_>, schemas: &dyn SchemaSource) -> Result<Box<dyn FnOnce(&mut View)>> {
+fn view_of(record: &Record<'_>, schemas: &dyn SchemaSource) -> Result<Change> {
     let key = ReferenceKey::parse(record.key().unwrap_or_default())?;
     let message = record.payload().map(|payload| decode::<ReferenceMessage>(payload, schemas)).transpose()?;
     Ok(match (key, message) {

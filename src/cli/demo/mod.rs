@@ -239,16 +239,16 @@ impl Demo {
             // Looked at first: what was there then is shown before the end.
             let is_last = self.stop.is_requested();
             let judged = self.judged.load(Ordering::Relaxed);
-            for report in reports.next()? {
+            for report in reports.take()? {
                 if let Some(end) = ends.get_mut(&report.version) {
                     *end = report.window.end.max(*end);
                 }
             }
-            for event in events.next()? {
+            for event in events.take()? {
                 score.take(&event);
                 show.event(&event)?;
             }
-            for trigger in triggers.next()? {
+            for trigger in triggers.take()? {
                 show.trigger(&trigger)?;
             }
             let end = ends.values().min().copied().unwrap_or(start);

@@ -120,7 +120,7 @@ fn a_browser_reads_with_its_cookie_and_acts_with_its_csrf_token_beside_it() {
     assert_eq!(status("POST", address, "/api/commands", &[cookie]), 403);
     assert_eq!(status("POST", address, "/api/commands", &[cookie, ("x-csrf-token", &csrf)]), 200);
     assert_eq!(status("POST", address, "/api/commands", &[("x-csrf-token", &csrf)]), 401);
-    let forged = cookie.1.replace(|c: char| c == 'a', "b") + "0";
+    let forged = cookie.1.replace('a', "b") + "0";
     assert_eq!(status("GET", address, "/api/models", &[("cookie", &forged)]), 401);
     let later = cookie.1.replacen("driftline_session=1", "driftline_session=9", 1);
     assert_eq!(
