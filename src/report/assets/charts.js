@@ -168,7 +168,7 @@ function shareChart({ name, labels, reference, current }) {
   const y = scale(0, most, box.height - box.bottom, box.top);
   const width = (box.width - box.left - box.right) / labels.length;
   grid(box, plot, y, ticks(0, most, 4), percent);
-  const say = (at) => `${labels[at]} · reference ${percent(before[at])} · window ${percent(now[at])}`;
+  const say = (at) => `${labels[at]} · reference ${percent(before[at])} · ${CURRENT} ${percent(now[at])}`;
   labels.forEach((label, at) => {
     const left = box.left + at * width;
     const bar = (value, inset, css) =>
@@ -198,7 +198,7 @@ function shareChart({ name, labels, reference, current }) {
     at = Math.max(0, Math.min(labels.length - 1, at + by));
     readout.textContent = say(at);
   });
-  figure.append(el("p", { class: "key" }, el("span", {}, el("i", { class: "swatch before" }), "reference"), el("span", {}, el("i", { class: "swatch now" }), "last window")));
+  figure.append(el("p", { class: "key" }, el("span", {}, el("i", { class: "swatch before" }), "reference"), el("span", {}, el("i", { class: "swatch now" }), CURRENT)));
   return figure;
 }
 

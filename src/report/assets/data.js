@@ -5,6 +5,11 @@ const embedded = (() => {
   return node ? JSON.parse(node.textContent) : null;
 })();
 
+// A check compares two data sets once: it has no times, no log and nothing to do.
+const isCheck = embedded?.kind === "check";
+// What is held against the reference.
+const CURRENT = isCheck ? "current data" : "last window";
+
 // What the server lets this browser do.
 let session = { read: true, act: false, commands: false, needs_token: false, csrf: null };
 

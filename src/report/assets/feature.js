@@ -28,7 +28,7 @@ function featureView(key, name) {
 }
 
 function backTo(key) {
-  return el("p", { class: "crumbs" }, el("a", { href: "#/" }, "Models"), " › ", el("a", { href: modelHash(key) }, title(key)));
+  return el("p", { class: "crumbs" }, el("a", { href: "#/" }, isCheck ? "All features" : "Models"), isCheck ? null : [" › ", el("a", { href: modelHash(key) }, title(key))]);
 }
 
 function featureTop(key, found) {
@@ -48,7 +48,7 @@ function featureCharts({ windows, columns, latest, kind }) {
   const times = windows.ends;
   const charts = [];
   const large = [];
-  if (latest?.distribution) large.push(shareChart({ name: "Last window over reference", ...latest.distribution }));
+  if (latest?.distribution) large.push(shareChart({ name: isCheck ? "Current data over reference" : "Last window over reference", ...latest.distribution }));
   if (times.length > 1) {
     const before = latest?.summary.reference;
     if (columns.p50) {
@@ -86,8 +86,8 @@ function facts(latest) {
   const tests = Object.entries(latest.tests).filter(([, test]) => test !== null);
   const measures = Object.entries(latest.measures).filter(([, value]) => value !== null);
   return el("div", { class: "columns" },
-    panel("Reference and window", table(["", "reference", "window"], rows)),
-    panel("Measures", table(["measure", "value", "certain, corrected", "drift from"], measures.map(([name, { value, corrected, threshold }]) => [plain(name), number(value), number(corrected), number(threshold)]))),
+    panel(`Reference and ${CURRENT}`, table(["", "reference", CURRENT], rows)),
+    panel("Measures", table(["measure", "value", "certain", "drift from"], measures.map(([name, { value, corrected, threshold }]) => [plain(name), number(value), number(corrected), number(threshold)]))),
     panel("Tests", tests.length ? table(["question", "p", "level"], tests.map(([name, test]) => [name, number(test.p_certain), number(test.level)])) : empty("No question could be asked."),
       latest.dependence ? el("p", { class: "muted small" }, `${number(latest.dependence)} rows count as one.`) : null),
     latest.new_categories.length ? panel("New categories", table(["category", "rows"], latest.new_categories.map(({ category, rows }) => [category, count(rows)]))) : null);

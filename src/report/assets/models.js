@@ -94,7 +94,6 @@ function modelView(key) {
       redraw();
     })), list.firstChild ? 150 : 0);
   };
-  const isCheck = embedded?.kind === "check";
   const node = isCheck
     ? el("div", {}, top, panel("Features", toolbar(redraw), list))
     : el("div", {}, top, panel("Features over time", toolbar(redraw), heat), panel("Features", list), middle);
@@ -129,11 +128,10 @@ function modelTop(series, models, data) {
   const length = new Date(window.end) - new Date(window.start);
   const others = models.filter(({ model }) => model === series.model);
   const go = (at) => (location.hash = modelHash(others[Number(at)]));
-  const isCheck = embedded?.kind === "check";
   const accept = about("reference.accept_window", { ...series, feature: null });
   return el("div", {},
     el("div", { class: "head" },
-      el("h1", {}, title(series)), chip(series.verdict),
+      el("h1", {}, isCheck ? "Current data and reference" : title(series)), chip(series.verdict),
       others.length > 1 ? choice("version and segment", String(others.indexOf(series)), others.map((one, at) => [String(at), title(one)]), go) : null,
       el("span", { class: "grow" }),
       action("Accept the last window as reference", accept, { confirm: "From now on, compare with the data of the last window?" })),
@@ -171,7 +169,9 @@ function toolbar(onChange) {
     setFilter(name, value);
     onChange();
   };
-  const verdicts = [["", "any verdict"], ["raised", "raised in sight"], ["w", "now warning or worse"], ["d", "now drift or worse"], ["i", "now not judged"]];
+  const verdicts = isCheck
+    ? [["", "any verdict"], ["w", "warning or worse"], ["d", "drift or worse"], ["i", "not judged"]]
+    : [["", "any verdict"], ["raised", "raised in sight"], ["w", "now warning or worse"], ["d", "now drift or worse"], ["i", "now not judged"]];
   const roles = [["", "any role"], ["feature", "features"], ["prediction", "predictions"], ["label", "labels"], ["quality", "quality"]];
   const orders = [["", "worst first"], ["name", "by name"], ["importance", "by importance"]];
   return el("form", { class: "toolbar", role: "search", onsubmit: (event) => event.preventDefault() },
@@ -181,7 +181,7 @@ function toolbar(onChange) {
     choice("show", filters.get("show") ?? "", verdicts, set("show")),
     choice("role", filters.get("role") ?? "", roles, set("role")),
     choice("order", filters.get("order") ?? "", orders, set("order")),
-    choice("colour", filters.get("by") ?? "", [["", "verdict"], ["size", "size of the change"]], set("by")));
+    isCheck ? null : choice("colour", filters.get("by") ?? "", [["", "verdict"], ["size", "size of the change"]], set("by")));
 }
 
 function last(row) {
@@ -215,10 +215,25 @@ const ROWS_AT_FIRST = 25;
 function featureTable(key, rows, isAll, onAll) {
   if (rows.length === 0) return "";
   const shown = isAll ? rows : rows.slice(0, ROWS_AT_FIRST);
-  const list = table(["feature", "verdict", "kind", "role", "last windows"], shown.map((row) => [
+  const heading = ["feature", "verdict", "kind", "role", ...(isCheck ? ["psi", "p", "missing", "median"] : ["last windows"])];
+  const list = table(heading, shown.map((row) => [
     el("a", { href: featureHash(key, row.feature), class: "strong" }, row.feature),
-    chip(VERDICTS[last(row)].name), row.kind, row.role, strip(row.verdicts.slice(-24)),
+    chip(VERDICTS[last(row)].name), row.kind, row.role,
+    ...(isCheck ? changes(key, row.feature) : [strip(row.verdicts.slice(-24))]),
   ]));
   const rest = rows.length - shown.length;
   return el("div", {}, list, rest ? el("button", { type: "button", class: "quiet", onclick: onAll }, `Show ${plural(rest, "more feature")}`) : null);
+}
+
+// What a check found of a feature: psi, the least p, and how the missing and the median moved.
+function changes(key, name) {
+  const latest = inside(key)?.features.find(({ feature }) => feature === name)?.latest;
+  if (!latest) return ["–", "–", "–", "–"];
+  const { reference, current } = latest.summary;
+  const p = Object.values(latest.tests).map((test) => test?.p_certain).filter(Number.isFinite);
+  const moved = (before, now) => (before === now ? before : `${before} → ${now}`);
+  return [
+    number(latest.measures.psi?.value), number(p.length ? Math.min(...p) : null),
+    moved(percent(reference.missing_rate), percent(current.missing_rate)), moved(number(reference.p50), number(current.p50)),
+  ];
 }

@@ -110,7 +110,7 @@ function viewOf({ parts }) {
     const key = { model, version: version ?? "", segment: values };
     return sub === "f" ? featureView(key, feature ?? "") : modelView(key);
   }
-  if (embedded?.kind === "check") return modelView(embedded.models.models[0]);
+  if (isCheck) return modelView(embedded.models.models[0]);
   const views = { log: logView, references: referencesView, instances: embedded ? overview : instancesView };
   return (views[kind] ?? overview)();
 }
@@ -208,9 +208,9 @@ async function begin() {
 
 theme();
 for (const [path, name] of VIEWS) {
-  if (!(embedded && path === "instances")) document.getElementById("nav").append(el("a", { href: `#/${path}` }, name));
+  if (!isCheck && !(embedded && path === "instances")) document.getElementById("nav").append(el("a", { href: `#/${path}` }, name));
 }
-document.getElementById("foot").textContent = embedded ? `driftline ${embedded.tool_version} · all times are UTC` : "all times are UTC";
+document.getElementById("foot").textContent = [embedded && `driftline ${embedded.tool_version}`, !isCheck && "all times are UTC"].filter(Boolean).join(" · ");
 window.addEventListener("hashchange", () => {
   isAsking = false;
   show();
