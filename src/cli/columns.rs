@@ -91,7 +91,8 @@ fn borrowed<'a>(value: &'a Value<'static>) -> Value<'a> {
     }
 }
 
-fn is_prediction(name: &str) -> bool {
+/// Whether a column is the prediction or one of its outputs.
+pub(super) fn is_prediction(name: &str) -> bool {
     name.strip_prefix(PREDICTION).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod columns;
 mod demo;
 mod feed;
+mod init;
 mod lines;
 mod output;
 mod profiles;
@@ -41,6 +42,7 @@ use std::process::ExitCode;
     disable_help_subcommand = true,
     after_help = "Examples:\n  \
         driftline demo\n  \
+        driftline init events.jsonl\n  \
         driftline reference build train.csv --output reference.json\n  \
         driftline check --reference train.csv --current today.csv\n  \
         driftline replay history.csv --time ts --reference train.csv --window 24h --slide 1h\n\n\
@@ -60,6 +62,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
+    Init(Box<init::InitArgs>),
     #[command(subcommand)]
     Reference(reference::Command),
     Run(run::RunArgs),
@@ -146,6 +149,7 @@ fn run(cli: Cli) -> Ran {
     logging::init(cli.log_format, level)?;
     match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Reference(command) => reference::run(command),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),

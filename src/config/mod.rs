@@ -11,6 +11,7 @@
 mod build;
 mod deploy;
 mod errors;
+mod expectations;
 mod include;
 mod input;
 mod interpolate;
@@ -28,6 +29,7 @@ mod values;
 mod tests;
 
 pub use errors::ConfigErrors;
+pub use expectations::load_expectations;
 pub use input::{
     FieldsConfig, Format, InputConfig, NameSource, OnLostOffsets, SchemaFile, Start, TimeSource,
     UnknownFeatures, UnknownModels,

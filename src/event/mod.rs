@@ -7,6 +7,7 @@
 mod avro;
 mod draft;
 mod envelope;
+mod guess;
 mod json;
 mod member;
 mod reader;
@@ -15,6 +16,7 @@ mod scalar;
 pub(crate) use avro::Shape;
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};
+pub use guess::guess;
 pub use reader::Reader;
 pub use row::{Cell, Columns, Row, RowBuffer, Text};
 

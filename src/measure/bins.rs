@@ -135,8 +135,10 @@ fn interval(cells: &OrderedCells, range: &Range<usize>) -> String {
     format!("({from}, {to}")
 }
 
-/// The shortest text that reads back as `number`, with an exponent where it would be long.
+/// `number` to 12 digits, so that an interpolated edge shows none of its arithmetic, with an exponent
+/// where it would be long.
 fn short(number: f64) -> String {
+    let number = format!("{number:.11e}").parse().unwrap_or(number);
     if number == 0.0 || (1e-5..1e16).contains(&number.abs()) {
         number.to_string()
     } else {

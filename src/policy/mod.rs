@@ -7,6 +7,7 @@
 mod book;
 mod early;
 mod event;
+mod expectation;
 mod explain;
 mod ids;
 mod incident;
@@ -17,6 +18,7 @@ mod verdict;
 
 pub use book::{BookRecord, Child, HourlyLimit, IncidentBook, JudgedFeature, Parent, Step, TrackRecord};
 pub use early::EarlyFinding;
+pub use expectation::{Bounds, Expectations, Expected, Figure, Total};
 pub use ids::report_id;
 pub use incident::{Hit, Incident, Track};
 pub use retrain::{DataIndex, Decision, Due, Open, RetrainState};

@@ -181,3 +181,92 @@ fn a_preset_asks_its_questions_of_its_columns() {
     let tests = &quality["features"][0]["tests"];
     assert!(tests["shape"].is_null() && !tests["missing"].is_null());
 }
+
+#[test]
+fn expectations_bound_figures_of_the_data_and_its_columns() {
+    let place = place();
+    place.write(
+        "expectations.toml",
+        "rows = { min = 500 }\n\
+         drift_share = { max = 0.4 }\n\
+         [columns.\"*\"]\n\
+         missing_rate = { max = 0 }\n\
+         mean = { within = 0.1 }\n\
+         [columns.amount]\n\
+         min = { min = 0 }\n\
+         max = { max = 100 }\n\
+         psi = { max = 0.2 }\n\
+         [columns.channel]\n\
+         mean = { min = 1 }\n\
+         [columns.gone]\n\
+         missing_rate = { max = 1 }\n",
+    );
+    let check = |rest: &str| {
+        place.run(&format!("check --reference train.csv --time ts --expect expectations.toml {rest}"))
+    };
+    let ran = check("--current moved.csv --format json");
+    assert_eq!(ran.code, 1);
+    let told: Vec<String> = ran.json()["expectations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| {
+            format!("{} {}", if e["met"] == true { "met  " } else { "UNMET" }, e["message"].as_str().unwrap())
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r###"
+    UNMET drift_share is 0.5, expected at most 0.4
+    met   rows is 1000, as expected at least 500
+    UNMET mean of amount is 80.0356, expected within 0.1 of the reference's 50.0385
+    met   missing_rate of amount is 0, as expected at most 0
+    met   missing_rate of channel is 0, as expected at most 0
+    UNMET max of amount is 129.9, expected at most 100
+    met   min of amount is 30, as expected at least 0
+    UNMET psi of amount is 2.252, expected at most 0.2
+    UNMET mean of channel: a categorical column has none, expected at least 1
+    UNMET missing_rate of gone: there is no such column, expected at most 1
+    "###);
+    // What is as expected does not hide what is not, and only what is named fails.
+    assert_eq!(check("--current same.csv").code, 1);
+    assert_eq!(check("--current same.csv --fail-on drift").code, 0);
+    let junit = check("--current same.csv --format junit").stdout;
+    assert_eq!(junit.matches("classname=\"expectations\"").count(), 10);
+    assert_eq!(junit.matches("<failure").count(), 2);
+    let github = check("--current same.csv --format github").stdout;
+    assert!(github.contains("::error title=driftline::mean of channel: "), "{github}");
+}
+
+#[test]
+fn all_mistakes_in_expectations_are_told_at_once() {
+    let place = place();
+    place.write(
+        "expectations.toml",
+        "row = { min = 500 }\n\
+         [columns.amount]\n\
+         missing = { max = 0 }\n\
+         psi = { within = 0.1 }\n\
+         mean = 3\n\
+         max = { min = 3, max = 2 }\n\
+         min = { most = 3 }\n",
+    );
+    let ran = place.run("check --reference train.csv --current same.csv --expect expectations.toml");
+    assert_eq!(ran.code, 2);
+    insta::assert_snapshot!(ran.stderr, @r###"
+    error: unknown figure `row`
+      --> expectations.toml:1:1
+      help: did you mean `rows`?
+    unknown figure `columns.amount.missing`
+      --> expectations.toml:3:1
+      help: known: missing_rate, invalid_rate, unseen_rate, mean, std, min, p05, p25, p50, p75, p95, max, psi, ks, jensen_shannon, hellinger, wasserstein, chi_square, z_score, missing_z_score
+    `columns.amount.psi` has no figure of the reference to be within a share of
+      --> expectations.toml:4:7
+    `columns.amount.mean` must be bounds, not an integer
+      --> expectations.toml:5:8
+      help: write { max = 0.05 }, { min = 0 } or both
+    `columns.amount.max` can't be at least 3 and at most 2
+      --> expectations.toml:6:7
+    `columns.amount.min` has no bound "most"
+      --> expectations.toml:7:7
+      help: known: min, max, within
+    "###);
+}

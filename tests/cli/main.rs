@@ -2,10 +2,13 @@
 //!
 //! It uses nothing of driftline's library, so that it can't share its mistakes.
 
+mod backtest;
+mod book;
 mod calibrate;
 mod check;
 mod demo;
 mod general;
+mod init;
 mod reference;
 mod replay;
 mod report;

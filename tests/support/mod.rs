@@ -7,6 +7,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this")]
 
+pub mod book;
 mod kafka;
 mod process;
 

@@ -11,13 +11,13 @@ mod show;
 use super::columns::ColumnArgs;
 use super::output::{json_pretty, stdout};
 use super::{Outcome, Ran, profiles};
-use crate::config::Config;
+use crate::config::{Config, load_expectations};
 use crate::engine::{FeatureContext, Sides, model_state, worst};
 use crate::error::{Error, Result};
 use crate::files::parse_row_range;
 use crate::measure::{Comparison, Dependence, benjamini_hochberg, compare, holm};
 use crate::policy::record::FeatureReport;
-use crate::policy::{ModelSettings, judgeable, strongest};
+use crate::policy::{Expectations, ModelSettings, Total, judgeable, strongest};
 use crate::reference::{FeatureProfile, Profile};
 use crate::report::{Data, self_contained};
 use crate::words::{Question, Role, Verdict};
@@ -39,6 +39,7 @@ const INDEPENDENT: Dependence = Dependence::NONE;
     driftline check --reference train.csv --current today.csv\n  \
     driftline check --reference reference.json --current today.parquet --format json --fail-on drift,share\n  \
     driftline check --reference train.csv --current today.csv --preset data-quality --format junit > drift.xml\n  \
+    driftline check --reference train.csv --current today.csv --expect expectations.toml\n  \
     driftline check --reference all.csv --reference-rows 0..50000 --current all.csv --current-rows 50000..60000\n\n\
     A feature drifted when the change is significant, at a false discovery rate of --q over all questions, \
     and large enough to matter. Exit code 1 when what --fail-on names was found, 2 when nothing could be judged.")]
@@ -68,11 +69,20 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     fwer: bool,
     /// What makes the exit code 1
-    #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',', default_value = "drift,schema")]
+    #[arg(
+        long,
+        value_name = "WHAT,…",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "drift,schema,expectation"
+    )]
     fail_on: Vec<FailOn>,
     /// What is asked
     #[arg(long, value_enum, default_value = "all")]
     preset: Preset,
+    /// Bounds on figures of the data and its columns, as TOML
+    #[arg(long, value_name = "FILE")]
+    expect: Option<PathBuf>,
     /// How the result is written
     #[arg(long, value_enum, default_value = "table")]
     format: CheckFormat,
@@ -134,6 +144,8 @@ enum FailOn {
     Insufficient,
     /// A column on one side only
     Schema,
+    /// A figure outside the bounds of --expect
+    Expectation,
     /// As large a share of drifted features as asks for retraining
     Share,
     /// Nothing
@@ -144,6 +156,10 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     let config = match &args.config {
         Some(path) => Config::load(path).map_err(Error::from)?,
         None => Config::default(),
+    };
+    let expectations = match &args.expect {
+        Some(path) => load_expectations(path).map_err(Error::from)?,
+        None => Expectations::default(),
     };
     let model = model(args, &config)?;
     let (rows, grid) = (args.reference_rows.clone(), Some(&config.window));
@@ -176,6 +192,12 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     let verdict = worst(true, &judged);
     let features: Vec<FeatureReport> = judged.into_iter().map(|judged| judged.report).collect();
     let state = model_state(features.iter());
+    let total = |total| match total {
+        Total::Rows => Some(current.rows as f64),
+        Total::Drifted => Some(f64::from(state.drifted)),
+        Total::DriftShare => state.drift_share,
+    };
+    let expectations = expectations.answer(total, &features);
     let report = CheckReport {
         schema_version: crate::policy::record::SCHEMA_VERSION,
         tool_version: env!("CARGO_PKG_VERSION"),
@@ -189,6 +211,7 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
         insufficient: state.insufficient,
         level,
         warnings: report::warnings(&current, &features, &comparisons),
+        expectations,
         features,
     };
     let mut out = stdout();
@@ -249,7 +272,7 @@ impl FailOn {
             FailOn::Drift => feature.drift,
             FailOn::Warning => feature.verdict.severity() > Verdict::Ok.severity(),
             FailOn::Insufficient => feature.verdict == Verdict::Insufficient,
-            FailOn::Schema | FailOn::Share | FailOn::None => false,
+            FailOn::Schema | FailOn::Expectation | FailOn::Share | FailOn::None => false,
         }
     }
 }
@@ -261,6 +284,7 @@ impl CheckReport {
                 self.features.iter().any(|feature| what.has(feature))
             }
             FailOn::Schema => self.warnings.iter().any(Warning::is_schema),
+            FailOn::Expectation => self.expectations.iter().any(|expected| !expected.met),
             FailOn::Share => {
                 let retrain = &model.policy.retrain;
                 self.drift_share.is_some_and(|share| share >= retrain.share)

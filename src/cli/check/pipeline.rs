@@ -13,7 +13,8 @@ use std::io::Write;
 /// The name of the suite, and of annotations.
 const NAME: &str = "driftline";
 
-/// Writes a suite with a case for each feature, and one for the columns. What `--fail-on` names fails; a
+/// Writes a suite with a case for each feature, one for the columns, and one for each
+/// expectation. What `--fail-on` names fails; a
 /// feature that could not be judged is skipped, unless that fails.
 pub(super) fn junit(out: &mut impl Write, report: &CheckReport, fail_on: &[FailOn]) -> Result<(), Stop> {
     let mut suite = TestSuite::new(NAME);
@@ -39,6 +40,16 @@ pub(super) fn junit(out: &mut impl Write, report: &CheckReport, fail_on: &[FailO
     let mut columns = TestCase::new("columns", status);
     columns.set_classname("schema");
     suite.add_test_case(columns);
+    for expected in &report.expectations {
+        let status = match expected.met || !fail_on.contains(&FailOn::Expectation) {
+            true => TestCaseStatus::success(),
+            false => failure(&expected.message),
+        };
+        let name = [expected.column.as_deref(), Some(expected.figure)];
+        let mut case = TestCase::new(name.into_iter().flatten().collect::<Vec<_>>().join(" "), status);
+        case.set_classname("expectations");
+        suite.add_test_case(case);
+    }
     let mut suites = Report::new(NAME);
     suites.add_test_suite(suite);
     let text =
@@ -62,6 +73,10 @@ pub(super) fn github(out: &mut impl Write, report: &CheckReport, fail_on: &[Fail
             Verdict::Ok => {}
             _ => say("warning", &what(feature))?,
         }
+    }
+    let level = if fail_on.contains(&FailOn::Expectation) { "error" } else { "warning" };
+    for unmet in report.expectations.iter().filter(|expected| !expected.met) {
+        say(level, &unmet.message)?;
     }
     let is_error = fail_on.contains(&FailOn::Schema);
     for warning in &report.warnings {

@@ -2,6 +2,7 @@
 
 use super::current::Current;
 use crate::measure::{Answer, Comparison, Untestable};
+use crate::policy::Expected;
 use crate::policy::record::{FeatureReport, FeatureWarning};
 use crate::reference::ReferenceId;
 use crate::words::{Kind, Name, Question, Verdict};
@@ -23,6 +24,8 @@ pub(super) struct CheckReport {
     /// The level that each question was held against.
     pub level: f64,
     pub warnings: Vec<Warning>,
+    /// How what `--expect` names came out.
+    pub expectations: Vec<Expected>,
     pub features: Vec<FeatureReport>,
 }
 

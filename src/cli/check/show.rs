@@ -31,6 +31,14 @@ pub(super) fn print(out: &mut impl Write, report: &CheckReport) -> Result<(), St
         ]);
     }
     write_table(out, &table)?;
+    let expected = &report.expectations;
+    if !expected.is_empty() {
+        let met = expected.iter().filter(|expected| expected.met).count();
+        writeln!(out, "{met} of {} met", count(expected.len() as u64, "expectation"))?;
+    }
+    for unmet in expected.iter().filter(|expected| !expected.met) {
+        writeln!(out, "  {}", unmet.message)?;
+    }
     for warning in &report.warnings {
         writeln!(out, "{}: {}", warning.feature, warning.message)?;
     }

@@ -1,6 +1,7 @@
 //! `replay`: the detector on history, from files. It drives the same two stages as the service, and
-//! neither commits nor publishes.
+//! neither commits nor publishes. A backtest drives them once for each policy.
 
+mod backtest;
 mod records;
 mod settings;
 mod show;
@@ -9,14 +10,16 @@ use super::columns::ColumnArgs;
 use super::output::{Meter, OutputFormat};
 use super::window::{WindowArgs, duration};
 use super::{Outcome, Ran, Stop, output};
+use crate::config::Config;
 use crate::engine::{Output, Pipeline, Taken};
 use crate::error::{Error, Result};
 use crate::event::{BadReason, BadRecord};
 use crate::files::parse_row_range;
-use crate::policy::record::{DriftEvent, SCHEMA_VERSION, Transition};
+use crate::policy::record::{SCHEMA_VERSION, Transition};
+use crate::reference::References;
 use crate::words::{Name, Severity, Time};
 use clap::{Args, ValueEnum};
-use records::Source;
+use records::{Mode, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -36,11 +39,15 @@ const NAMED_BAD: u64 = 10;
     driftline replay history.csv --time ts --reference train.csv --window 24h --slide 1h\n  \
     driftline replay all.csv --time row --rows 50000.. --reference all.csv --reference-rows 0..50000 --window 5000s\n  \
     driftline replay events.jsonl --model fraud --reference reference.json --window 1h\n  \
-    driftline replay events.jsonl --config driftline.toml --policy stricter.toml --format table\n\n\
+    driftline replay events.jsonl --config driftline.toml --policy stricter.toml --format table\n  \
+    driftline replay events.jsonl --config driftline.toml --compare stricter.toml --incidents known.csv --format table\n  \
+    driftline replay events.jsonl --config driftline.toml --alarms 2/30d --format table\n\n\
     With --time the files are tables of rows. Without it they are JSON lines in the envelope of the \
     configuration, or in driftline's own. Several files are several partitions of one topic: \
     one that ends early holds the others' windows back, until --close. Without a \
-    configuration there is no lateness, warm-up, settling or cooldown.")]
+    configuration there is no lateness, warm-up, settling or cooldown.\n\n\
+    With --compare, --incidents or --alarms the policy itself is judged: one comparison is written instead of \
+    what it decides.")]
 pub(super) struct ReplayArgs {
     /// The history: .csv, .tsv, .jsonl (each also with .gz) or .parquet; `-` is standard input
     #[arg(required = true)]
@@ -74,11 +81,20 @@ pub(super) struct ReplayArgs {
     /// One setting, over all others: policy.min_rows=100 (repeated)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Another policy to set beside it: what each would have told (repeated)
+    #[arg(long, value_name = "FILE")]
+    compare: Vec<PathBuf>,
+    /// What is known to have happened: a table with the columns start, end, feature
+    #[arg(long, value_name = "FILE")]
+    incidents: Option<PathBuf>,
+    /// Suggest thresholds for this many alarms in this time (false ones, with --incidents)
+    #[arg(long, value_name = "NUMBER/TIME", value_parser = backtest::wish)]
+    alarms: Option<backtest::Wish>,
     /// At the end also judge the panes that no later event has closed
     #[arg(long)]
     close: bool,
     /// What makes the exit code 1
-    #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',')]
+    #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',', conflicts_with_all = ["compare", "incidents", "alarms"])]
     fail_on: Vec<FailOn>,
     /// How the results are written: JSON lines, or lines for people
     #[arg(long, value_enum, default_value = "json")]
@@ -126,45 +142,70 @@ struct Summary {
 
 pub(super) fn run(args: &ReplayArgs) -> Ran {
     let mode = records::mode(args)?;
-    let config = settings::config(args, mode)?;
-    let (pipeline, decoder) = settings::pipeline(args, &config, mode)?;
-    let sources = args.inputs.iter().map(|path| Source::open(path, args, &config, &decoder));
-    let sources: Vec<Source> = sources.collect::<Result<_>>()?;
-    let mut replay = Replay {
-        pipeline,
-        out: output::stdout(),
-        format: args.format,
-        fail_on: &args.fail_on,
-        found: false,
-        counted: 0,
-        first_bad: None,
-        unrouted_model: None,
-        summary: Summary {
-            r#type: "replay_summary",
-            schema_version: SCHEMA_VERSION,
-            tool_version: env!("CARGO_PKG_VERSION"),
-            ..Summary::default()
-        },
+    if backtest::is_asked(args) {
+        return backtest::run(args, mode);
+    }
+    let config = settings::config(args, mode, args.policy.as_deref())?;
+    let (mut out, mut found) = (output::stdout(), false);
+    let mut summary = Summary {
+        r#type: "replay_summary",
+        schema_version: SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION"),
+        ..Summary::default()
     };
+    let references = settings::references(args, &config)?;
+    let fed = feed(args, mode, &config, references, &mut summary, &mut |output| {
+        found |= args.fail_on.iter().any(|what| what.is(output));
+        match args.format {
+            OutputFormat::Json => show::json(&mut out, output),
+            OutputFormat::Table => show::text(&mut out, output),
+        }
+    });
+    let nothing_counted = fed?;
+    match args.format {
+        OutputFormat::Json => output::json_line(&mut out, &summary)?,
+        OutputFormat::Table => show::summary(&mut out, &summary)?,
+    }
+    out.flush()?;
+    match nothing_counted {
+        Some(error) => Err(error.into()),
+        None => Ok(if found { Outcome::Found } else { Outcome::Fine }),
+    }
+}
+
+/// Drives the history through both stages by `config`. What they decide goes to `told` in the order of
+/// the contract, what became of the records into `summary`. An error comes back where no record counted.
+fn feed(
+    args: &ReplayArgs,
+    mode: Mode,
+    config: &Config,
+    references: References,
+    summary: &mut Summary,
+    told: Told<'_>,
+) -> Result<Option<Error>, Stop> {
+    let (pipeline, decoder) = settings::pipeline(args, config, references, mode)?;
+    let sources = args.inputs.iter().map(|path| Source::open(path, args, config, &decoder));
+    let sources: Vec<Source> = sources.collect::<Result<_>>()?;
+    let mut replay = Replay { pipeline, told, counted: 0, first_bad: None, unrouted_model: None, summary };
     replay.read(sources)?;
     replay.end(args.close)
 }
 
+/// Who hears what is decided.
+type Told<'a> = &'a mut dyn FnMut(&Output) -> Result<(), Stop>;
+
 /// A replay under way.
-struct Replay<'a, W> {
+struct Replay<'a> {
     pipeline: Pipeline,
-    out: W,
-    format: OutputFormat,
-    fail_on: &'a [FailOn],
-    found: bool,
+    told: Told<'a>,
     /// Rows that stage 1 took into panes.
     counted: u64,
     first_bad: Option<String>,
     unrouted_model: Option<Name>,
-    summary: Summary,
+    summary: &'a mut Summary,
 }
 
-impl<W: Write> Replay<'_, W> {
+impl Replay<'_> {
     /// Takes the records of all sources, the one with the earliest time next, so that none runs ahead.
     fn read(&mut self, mut sources: Vec<Source>) -> Result<(), Stop> {
         let meter = Meter::new(sources.iter().map(Source::progress), "replaying");
@@ -216,15 +257,12 @@ impl<W: Write> Replay<'_, W> {
         *self.summary.dead_letter_reasons.entry(reason.as_str()).or_default() += 1;
     }
 
-    /// Writes what a commit decided, in the order of the contract.
+    /// Tells what a commit decided, in the order of the contract.
     fn write(&mut self, mut outputs: Vec<Output>) -> Result<(), Stop> {
         outputs.sort_by(|a, b| show::order(a).cmp(&show::order(b)));
         for output in &outputs {
             self.count(output);
-            match self.format {
-                OutputFormat::Json => show::json(&mut self.out, output)?,
-                OutputFormat::Table => show::text(&mut self.out, output)?,
-            }
+            (self.told)(output)?;
         }
         Ok(())
     }
@@ -232,14 +270,8 @@ impl<W: Write> Replay<'_, W> {
     fn count(&mut self, output: &Output) {
         match output {
             Output::Report(_) => self.summary.windows += 1,
-            Output::Event(event) => {
-                self.summary.drift_events += 1;
-                self.found |= self.fail_on.iter().any(|what| what.is(event));
-            }
-            Output::Trigger(_) => {
-                self.summary.triggers += 1;
-                self.found |= self.fail_on.contains(&FailOn::Trigger);
-            }
+            Output::Event(_) => self.summary.drift_events += 1,
+            Output::Trigger(_) => self.summary.triggers += 1,
             Output::VersionRetired { model, version } => {
                 tracing::info!(model = &**model, version = &**version, "version retired");
             }
@@ -257,22 +289,15 @@ impl<W: Write> Replay<'_, W> {
         }
     }
 
-    fn end(mut self, close: bool) -> Ran {
+    fn end(mut self, close: bool) -> Result<Option<Error>, Stop> {
         let outputs = if close { self.pipeline.close() } else { self.pipeline.commit() };
         self.write(outputs)?;
         let summary = &mut self.summary;
         summary.open_rows = self.pipeline.evaluator().open_rows();
         summary.events = self.counted - summary.open_rows - summary.idle_late - summary.limited;
         summary.watermark = self.pipeline.evaluator().watermark();
-        match self.format {
-            OutputFormat::Json => output::json_line(&mut self.out, &self.summary)?,
-            OutputFormat::Table => show::summary(&mut self.out, &self.summary)?,
-        }
-        self.out.flush()?;
-        if self.summary.rows > 0 && self.counted + self.summary.late == 0 {
-            return Err(self.nothing_counted().into());
-        }
-        Ok(if self.found { Outcome::Found } else { Outcome::Fine })
+        let is_empty = self.summary.rows > 0 && self.counted + self.summary.late == 0;
+        Ok(is_empty.then(|| self.nothing_counted()))
     }
 
     fn nothing_counted(&self) -> Error {
@@ -286,12 +311,18 @@ impl<W: Write> Replay<'_, W> {
 }
 
 impl FailOn {
-    fn is(self, event: &DriftEvent) -> bool {
-        let is_raise = matches!(event.transition, Transition::Detected | Transition::Escalated);
-        match self {
-            FailOn::Drift => is_raise && event.severity >= Severity::Drift,
-            FailOn::Warning => is_raise,
-            FailOn::Trigger => false,
+    fn is(self, output: &Output) -> bool {
+        match output {
+            Output::Event(event) => {
+                let is_raise = matches!(event.transition, Transition::Detected | Transition::Escalated);
+                match self {
+                    FailOn::Drift => is_raise && event.severity >= Severity::Drift,
+                    FailOn::Warning => is_raise,
+                    FailOn::Trigger => false,
+                }
+            }
+            Output::Trigger(_) => self == FailOn::Trigger,
+            _ => false,
         }
     }
 }

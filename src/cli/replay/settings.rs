@@ -22,8 +22,8 @@ const MODEL: &str = "model";
 /// What messages call settings that stand in no file.
 const OPTIONS: &str = "command line";
 
-/// The configuration of a replay, with the models that are replayed.
-pub(super) fn config(args: &ReplayArgs, mode: Mode) -> Result<Config> {
+/// The configuration of a replay, with the models that are replayed and `file` as its policy.
+pub(super) fn config(args: &ReplayArgs, mode: Mode, file: Option<&Path>) -> Result<Config> {
     let mut table = match &args.config {
         Some(path) => {
             // By itself first: its mistakes have lines then.
@@ -33,7 +33,7 @@ pub(super) fn config(args: &ReplayArgs, mode: Mode) -> Result<Config> {
         None => without_file(args, mode)?,
     };
     overlay(&mut table, windows(args));
-    if let Some(path) = &args.policy {
+    if let Some(path) = file {
         overlay(&mut table, policy(path)?);
     }
     for set in &args.set {
@@ -49,8 +49,8 @@ pub(super) fn config(args: &ReplayArgs, mode: Mode) -> Result<Config> {
     Ok(config)
 }
 
-/// Both stages with their references, and the decoder of events.
-pub(super) fn pipeline(args: &ReplayArgs, config: &Config, mode: Mode) -> Result<(Pipeline, Decoder)> {
+/// What the models are compared with.
+pub(super) fn references(args: &ReplayArgs, config: &Config) -> Result<References> {
     let mut references = References::default();
     for model in &config.models {
         let (path, rows) = match (&args.reference, &model.reference) {
@@ -69,6 +69,16 @@ pub(super) fn pipeline(args: &ReplayArgs, config: &Config, mode: Mode) -> Result
         let profile = profiles::load(path, rows, &args.columns, Some(model), Some(&config.window))?;
         references.set_default(model.name.clone(), Arc::new(profile));
     }
+    Ok(references)
+}
+
+/// Both stages, and the decoder of events.
+pub(super) fn pipeline(
+    args: &ReplayArgs,
+    config: &Config,
+    references: References,
+    mode: Mode,
+) -> Result<(Pipeline, Decoder)> {
     let mut sketcher = config.sketcher();
     let mut evaluator = config.evaluator(1);
     for (settings, _) in evaluator.models.values_mut() {
