@@ -22,6 +22,8 @@ struct Check {
     judgeable: u32,
     insufficient: u32,
     warnings: Vec<Warning>,
+    #[serde(default)]
+    expectations: Vec<Expectation>,
     features: Vec<FeatureReport>,
 }
 
@@ -38,6 +40,12 @@ struct Current {
 #[derive(Deserialize)]
 struct Warning {
     feature: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Expectation {
+    met: bool,
     message: String,
 }
 
@@ -74,8 +82,10 @@ impl Data {
         };
         let mut view = View::default();
         view.report(report);
+        let unmet = check.expectations.into_iter().filter(|expectation| !expectation.met);
+        let unmet = unmet.map(|expectation| format!("Not as expected: {}", expectation.message));
         let warnings =
-            check.warnings.into_iter().map(|warning| format!("{}: {}", warning.feature, warning.message));
-        Ok(Data::of(Kind::Check, view).with_warnings(warnings.collect()))
+            check.warnings.iter().map(|warning| format!("{}: {}", warning.feature, warning.message));
+        Ok(Data::of(Kind::Check, view).with_warnings(unmet.chain(warnings).collect()))
     }
 }
