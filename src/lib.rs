@@ -24,6 +24,8 @@ pub mod measure;
 pub mod observe;
 // Floor 5: from verdicts to incidents, drift events and retraining triggers.
 pub mod policy;
+// Floor 8: the page, and the report: the page as one file.
+pub mod report;
 // Floor 3: what a model was trained or last accepted on.
 pub mod reference;
 // Floor 9: the two stages on Kafka.
@@ -34,6 +36,8 @@ pub mod serve;
 pub mod simulate;
 // Floor 2: mergeable summaries of one feature.
 pub mod sketch;
+// Floor 7: what people look at: records gathered into a bounded history.
+pub mod view;
 // Floor 3: panes of event time and the windows made of them.
 pub mod window;
 // Floor 7: records to and from bytes.

@@ -2,15 +2,20 @@
 
 use super::columns::ColumnArgs;
 use super::profiles;
-use crate::bus::{KafkaSettings, Registry};
-use crate::config::Config;
+use crate::bus::{KafkaSettings, Registry, Start};
+use crate::config::{Config, HttpConfig};
 use crate::error::{Error, Result};
 use crate::event::SchemaSource;
 use crate::observe::{Clock, Health, Metrics, Stage};
-use crate::serve::Desk;
+use crate::serve::{self, Identity, Pages, Server};
 use crate::service::{
-    CommandDesk, Encodings, RegistrySchemas, StageContext, Stop, find_topics, run_evaluate, run_sketch,
+    CommandDesk, Encodings, Following, RegistrySchemas, StageContext, Stop, ViewFeed, find_topics,
+    run_evaluate, run_sketch, run_view,
 };
+use crate::view::{Limits, SharedView, View};
+use crate::wire::Record;
+use axum::Router;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -30,6 +35,11 @@ impl Connection {
         Ok(Connection { kafka: config.kafka_settings()?, registry, schemas })
     }
 
+    /// Follows a topic of our records from `start` on.
+    pub fn follow<R: Record>(&self, topic: &str, start: Start) -> Result<Following<R>> {
+        Following::open(&self.kafka, self.schemas.clone(), topic, start)
+    }
+
     /// How records are written: with a registry their schemas are registered.
     pub fn encodings(&self, config: &Config) -> Result<Encodings> {
         let Some(registry) = &self.registry else { return Ok(Encodings::without_registry()) };
@@ -46,6 +56,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// The service of `config`, ready to start.
 pub(super) struct Service {
     context: StageContext,
+    view: SharedView,
     connection: Connection,
     config: Config,
 }
@@ -75,7 +86,7 @@ impl Service {
             health: Health::new(Clock::monotonic()),
             stop,
         };
-        Ok(Service { context, connection, config })
+        Ok(Service { context, view: SharedView::default(), connection, config })
     }
 
     pub fn metrics(&self) -> &Metrics {
@@ -86,15 +97,39 @@ impl Service {
         &self.context.health
     }
 
-    /// Where commands over HTTP go; `None` where they are written as Avro, by ids that only the registry
-    /// knows, which is not asked before the server answers.
-    pub fn desk(&self) -> Result<Option<Arc<dyn Desk>>> {
+    /// The paths that take commands; `None` where commands are written as Avro, by ids that only the
+    /// registry knows, which is not asked before the server answers.
+    fn commands(&self) -> Result<Option<Router>> {
         if self.connection.registry.is_some() && self.config.writes_avro() {
             return Ok(None);
         }
         let (kafka, encodings) = (&self.context.kafka, Encodings::without_registry());
         let desk = CommandDesk::new(kafka, &self.context.topics, &encodings, self.context.schemas.clone())?;
-        Ok(Some(Arc::new(desk)))
+        Ok(Some(serve::command_routes(Arc::new(desk))))
+    }
+
+    /// Serves page, API and probes where the configuration says, or at the first of `others` that is
+    /// free.
+    pub fn serve(&self, others: &[SocketAddr]) -> Result<Server> {
+        let HttpConfig { listen, probe_listen, token, allow_anonymous } = &self.config.http;
+        let mut settings = serve::Settings {
+            listen: *listen,
+            probe_listen: *probe_listen,
+            token: token.as_ref().map(|token| token.reveal().into()),
+            anyone_reads: *allow_anonymous,
+        };
+        let (mut others, commands) = (others.iter(), self.commands()?);
+        loop {
+            let identity = Identity {
+                application_id: self.config.kafka.application_id.clone(),
+                instance: self.config.kafka.instance.clone().unwrap_or_default(),
+            };
+            let pages = Pages { view: self.view.clone(), identity, commands: commands.clone() };
+            match (serve::start(&settings, self.metrics(), self.health(), pages), others.next()) {
+                (Err(_), Some(other)) => settings.listen = *other,
+                (outcome, _) => return outcome,
+            }
+        }
     }
 
     /// Waits for broker and registry, then starts `stages`, each on a thread of its own; one that
@@ -108,7 +143,7 @@ impl Service {
             (context.max_record_bytes, context.cluster_id) = self.topics(stages)?;
         }
         context.encodings = self.patiently(stages, || self.connection.encodings(&self.config))?;
-        let mut threads = Vec::new();
+        let mut threads = vec![self.view(&context)?];
         for stage in stages {
             context.health.beat(*stage);
             let context = context.clone();
@@ -129,6 +164,27 @@ impl Service {
             threads.push(spawned.map_err(|error| Error::file(format!("cannot start a thread: {error}")))?);
         }
         Ok(threads)
+    }
+
+    /// What is on the topics now, of the last `back`.
+    pub fn gather(&self, back: Duration) -> Result<View> {
+        let mut feed = ViewFeed::open(&self.context, back)?;
+        while !feed.step(&self.view)? {}
+        Ok(self.view.take())
+    }
+
+    /// The thread that gathers what all instances publish, as far back as the page shows it.
+    fn view(&self, context: &StageContext) -> Result<JoinHandle<Result<()>>> {
+        let slides = u32::try_from(Limits::default().windows).unwrap_or(u32::MAX);
+        let slide = Duration::from_millis(self.config.window.grid.slide_ms().unsigned_abs());
+        let back = slide.saturating_mul(slides);
+        let (context, view) = (context.clone(), self.view.clone());
+        let gather = move || {
+            run_view(&context, back, &view);
+            Ok(())
+        };
+        let thread = std::thread::Builder::new().name("view".into()).spawn(gather);
+        thread.map_err(|error| Error::file(format!("cannot start a thread: {error}")))
     }
 
     /// The largest record that the topics take, and the cluster's id. Missing inputs are told and waited for by stage 1.

@@ -11,13 +11,13 @@ mod columns;
 mod control;
 mod demo;
 mod feed;
-mod following;
 mod init;
 mod lines;
 mod output;
 mod profiles;
 mod reference;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod shell;
@@ -70,6 +70,7 @@ enum Command {
     Check(Box<check::CheckArgs>),
     Calibrate(Box<calibrate::CalibrateArgs>),
     Replay(Box<replay::ReplayArgs>),
+    Report(report::ReportArgs),
     Simulate(simulate::SimulateArgs),
     Tail(tail::TailArgs),
     Mute(control::MuteArgs),
@@ -161,6 +162,7 @@ fn run(cli: Cli) -> Ran {
         Command::Check(args) => check::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Tail(args) => tail::run(&args),
         Command::Mute(args) => control::mute(&args),

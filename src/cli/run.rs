@@ -5,7 +5,6 @@ use super::{Outcome, Ran};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::observe::{Fact, Stage, Started, Stopped};
-use crate::serve::{self, Settings};
 use crate::service::Stop;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -41,13 +40,12 @@ pub(super) fn run(args: &RunArgs) -> Ran {
         Stages::Sketch => &[Stage::Sketch],
         Stages::Evaluate => &[Stage::Evaluate],
     };
-    let http = Settings { listen: config.http.listen, probe_listen: config.http.probe_listen };
     let application_id = config.kafka.application_id.clone();
     let stop = Stop::default();
     watch_signals(stop.clone())?;
     let service = Service::new(config, false, stop.clone())?;
     let metrics = service.metrics().clone();
-    let server = serve::start(http, &metrics, service.health(), service.desk()?)?;
+    let server = service.serve(&[])?;
     Started { application_id: &application_id, stages }.emit(&metrics);
     let started = Instant::now();
     let outcome = service.start(stages).and_then(join);

@@ -1,7 +1,6 @@
 //! `tail`: drift events and triggers as they come.
 
 use super::assembly::Connection;
-use super::following::Following;
 use super::lines;
 use super::output::{OutputFormat, json_line, stdout};
 use super::run::watch_signals;
@@ -10,7 +9,7 @@ use crate::bus::Start;
 use crate::config::Config;
 use crate::error::Error;
 use crate::policy::record::{DriftEvent, RetrainingTrigger};
-use crate::service;
+use crate::service::{self, Following};
 use clap::{Args, ValueEnum};
 use std::io::Write;
 use std::path::PathBuf;
@@ -65,24 +64,22 @@ pub(super) fn run(args: &TailArgs) -> Ran {
         From::Latest => Start::Latest,
     };
     let both = args.events == args.triggers;
-    let mut events: Option<Following<'_, DriftEvent>> = (both || args.events)
-        .then(|| Following::open(&connection, &config.output.events, start))
-        .transpose()?;
-    let mut triggers: Option<Following<'_, RetrainingTrigger>> = (both || args.triggers)
-        .then(|| Following::open(&connection, &config.output.triggers, start))
-        .transpose()?;
+    let mut events: Option<Following<DriftEvent>> =
+        (both || args.events).then(|| connection.follow(&config.output.events, start)).transpose()?;
+    let mut triggers: Option<Following<RetrainingTrigger>> =
+        (both || args.triggers).then(|| connection.follow(&config.output.triggers, start)).transpose()?;
     let stop = service::Stop::default();
     watch_signals(stop.clone())?;
     let mut shown = Shown { left: args.max.unwrap_or(u64::MAX), any: false };
     while shown.left > 0 && !stop.is_requested() {
         shown.any = false;
-        for event in events.as_mut().map(Following::next).transpose()?.unwrap_or_default() {
+        for event in events.as_mut().map(Following::take).transpose()?.unwrap_or_default() {
             shown.show(args, &event.model, |out| match args.format {
                 OutputFormat::Table => lines::event(out, |time| time.to_string(), &event),
                 OutputFormat::Json => json_line(out, &event),
             })?;
         }
-        for trigger in triggers.as_mut().map(Following::next).transpose()?.unwrap_or_default() {
+        for trigger in triggers.as_mut().map(Following::take).transpose()?.unwrap_or_default() {
             shown.show(args, &trigger.model, |out| match args.format {
                 OutputFormat::Table => lines::trigger(out, |time| time.to_string(), &trigger),
                 OutputFormat::Json => json_line(out, &trigger),

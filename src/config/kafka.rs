@@ -3,7 +3,7 @@
 //! Settings of librdkafka that exactly-once rests on are driftline's own and are refused here.
 
 use super::errors::Mistakes;
-use super::secret::Secret;
+use super::secret::{self, Secret};
 use super::section::Section;
 use super::tree::{Entry, Place, Table, Value};
 use super::values::{self, Read, refuse_with};
@@ -124,7 +124,7 @@ fn read_properties(table: &Table, mistakes: &Mistakes) -> Properties {
         }
         let value = match &entry.node.value {
             Value::Broken => continue,
-            Value::Text { text, .. } if from_file => match secret_of_file(text, entry.node.place.as_ref()) {
+            Value::Text { text, .. } if from_file => match secret::of_file(text, entry.node.place.as_ref()) {
                 Ok(text) => text,
                 Err(what) => {
                     complain(entry.node.place.as_ref(), what, None);
@@ -165,16 +165,6 @@ fn is_secret(name: &str) -> bool {
         .any(|part| name.contains(part))
 }
 
-/// The trimmed text of the file `path`, which was written at `place`.
-fn secret_of_file(path: &str, place: Option<&Place>) -> Result<String, String> {
-    let file = place.map_or_else(|| path.into(), |place| place.beside(path));
-    match std::fs::read_to_string(&file) {
-        Ok(text) if text.trim().is_empty() => Err(format!("names an empty file: {}", file.display())),
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(error) => Err(format!("names a file that can't be read: {}: {error}", file.display())),
-    }
-}
-
 /// Reads `[schema_registry]`; `Some(None)`: there is none.
 pub(super) fn read_registry(mut section: Section) -> Option<Option<SchemaRegistryConfig>> {
     let url = section.read("url", |node| match values::optional_text(node)? {
@@ -183,7 +173,7 @@ pub(super) fn read_registry(mut section: Section) -> Option<Option<SchemaRegistr
     });
     let inline = section.read("basic_auth", values::optional_text);
     let file = section.read("basic_auth_file", |node| match values::optional_text(node)? {
-        Some(path) => secret_of_file(&path, node.place.as_ref()).map(Some).or_else(values::refuse),
+        Some(path) => secret::of_file(&path, node.place.as_ref()).map(Some).or_else(values::refuse),
         None => Ok(None),
     });
     if let (Some(Some(_)), Some(Some(_))) = (&inline, &file) {

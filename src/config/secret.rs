@@ -1,5 +1,6 @@
 //! Values that must not show in logs, messages or dumps.
 
+use super::tree::Place;
 use std::fmt;
 
 /// A text that prints as `***`.
@@ -26,5 +27,15 @@ impl fmt::Debug for Secret {
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// The trimmed text of the file `path`, which was written at `place`.
+pub(super) fn of_file(path: &str, place: Option<&Place>) -> Result<String, String> {
+    let file = place.map_or_else(|| path.into(), |place| place.beside(path));
+    match std::fs::read_to_string(&file) {
+        Ok(text) if text.trim().is_empty() => Err(format!("names an empty file: {}", file.display())),
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) => Err(format!("names a file that can't be read: {}: {error}", file.display())),
     }
 }

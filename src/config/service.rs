@@ -1,12 +1,16 @@
 //! The settings of the service itself: topics, window, commit, HTTP, limits, metrics.
 
 use super::input::{FORMATS, Format};
+use super::secret::{self, Secret};
 use super::section::Section;
 use super::values::{self, choice, count, optional_duration, refuse_with, size, small_count, some_duration};
 use crate::policy::BootstrapSettings;
 use crate::words::{Grid, Season, SeasonClock};
 use serde::Serialize;
 use std::net::SocketAddr;
+
+/// Fewer characters of a token can be guessed.
+const TOKEN_LENGTH: usize = 16;
 
 /// `[output]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,12 +74,14 @@ pub struct ReferencesConfig {
 }
 
 /// `[http]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// Where probes and metrics are served; a loopback address unless `allow_anonymous`.
+    /// Where page and API are served; a loopback address unless there is a token or `allow_anonymous`.
     pub listen: SocketAddr,
-    /// A second address for them.
+    /// A second address, for probes and metrics alone.
     pub probe_listen: Option<SocketAddr>,
+    /// What `token_file` holds: with it one may act, and read at any address.
+    pub token: Option<Secret>,
     /// Whether anyone who reaches `listen` may read it.
     pub allow_anonymous: bool,
 }
@@ -240,16 +246,31 @@ pub(super) fn read_http(mut section: Section) -> Option<HttpConfig> {
     let listen = section.read("listen", |node| address(values::text(node)?));
     let probe_listen =
         section.read("probe_listen", |node| values::optional_text(node)?.map(address).transpose());
+    let token = section.read("token_file", |node| match values::optional_text(node)? {
+        Some(path) => secret::of_file(&path, node.place.as_ref()).map(Some).or_else(values::refuse),
+        None => Ok(None),
+    });
+    if let Some(Some(token)) = &token
+        && token.len() < TOKEN_LENGTH
+    {
+        let what = format!("`http.token_file` holds {} characters, which can be guessed", token.len());
+        section.complain(&["token_file"], what, Some(format!("write {TOKEN_LENGTH} or more random ones")));
+    }
     let allow_anonymous = section.read("allow_anonymous", values::flag);
-    if let (Some(listen), Some(false)) = (listen, allow_anonymous)
+    if let (Some(listen), Some(None), Some(false)) = (listen, &token, allow_anonymous)
         && !listen.ip().is_loopback()
     {
-        let hint = "say `http.allow_anonymous = true`, or listen on 127.0.0.1";
+        let hint = "name a file with a token as `http.token_file`, say `http.allow_anonymous = true`, or listen on 127.0.0.1";
         let what = format!("`http.listen` is {listen}, which others reach, and nothing asks who they are");
         section.complain(&["listen"], what, Some(hint.into()));
     }
     section.close();
-    Some(HttpConfig { listen: listen?, probe_listen: probe_listen?, allow_anonymous: allow_anonymous? })
+    Some(HttpConfig {
+        listen: listen?,
+        probe_listen: probe_listen?,
+        token: token?.map(Secret::new),
+        allow_anonymous: allow_anonymous?,
+    })
 }
 
 pub(super) fn read_limits(mut section: Section) -> Option<LimitsConfig> {

@@ -2,7 +2,7 @@
 
 use super::model::SegmentState;
 use super::season::{Against, Seasonal, Slots};
-use crate::measure::{Comparison, MEASURES, Summary, new_categories, tail_rules, top_bins};
+use crate::measure::{Comparison, MEASURES, Summary, distribution, new_categories, tail_rules, top_bins};
 use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries};
 use crate::policy::{Answered, JudgedFeature, Judgement, ModelSettings, Part, judge, strongest};
 use crate::reference::{FeatureProfile, Profile};
@@ -183,6 +183,7 @@ impl FeatureContext<'_> {
             measures,
             summary: Summaries { reference: Summary::of(reference), current: Summary::of(sketch) },
             top_bins: top_bins(against, counted),
+            distribution: distribution(against, counted),
             new_categories: new_categories(sketch),
             warnings,
             season: seasonal.map(|seasonal| seasonal.level),

@@ -10,6 +10,7 @@ use prometheus::{
     GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -49,12 +50,33 @@ impl Metrics {
         &self.version
     }
 
+    /// How far behind the instance is, now.
+    pub fn lag(&self) -> Lag {
+        let values = |families: Vec<prometheus::proto::MetricFamily>| -> Vec<f64> {
+            let metrics = families.iter().flat_map(|family| family.get_metric());
+            metrics.map(|metric| metric.get_gauge().get_value()).collect()
+        };
+        Lag {
+            records: values(self.families.consumer_lag.collect()).iter().sum::<f64>() as u64,
+            watermark_seconds: values(self.families.watermark_lag.collect()).into_iter().reduce(f64::max),
+        }
+    }
+
     /// The Prometheus text form (version 0.0.4), families sorted by name.
     pub fn render(&self) -> String {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .expect("gathered families have a name and a series, and a String takes all text")
     }
+}
+
+/// How far behind an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Lag {
+    /// Records of its partitions still to be read.
+    pub records: u64,
+    /// The wall clock less the earliest watermark of its input partitions; null: it has none.
+    pub watermark_seconds: Option<f64>,
 }
 
 impl fmt::Debug for Metrics {

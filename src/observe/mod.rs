@@ -25,7 +25,7 @@ mod transactions;
 
 pub use clock::Clock;
 pub use health::{Health, Liveness, LoopHealth, Readiness, RestoringPartition};
-pub use metrics::Metrics;
+pub use metrics::{Lag, Metrics};
 pub use models::{
     CommandAnswered, DriftEventPublished, IncidentsCounted, ModelHeard, ModelReleased, NoReference,
     PaneClosed, PanesCounted, ReferenceActivated, TriggerPublished, TriggersCounted, UnknownModel,

@@ -256,6 +256,7 @@ mod tests {
             top_bins: vec![bin("(203.5, +inf)", 0.1, 0.231), bin("(-inf, 9.9]", 0.1, 0.05)],
             new_categories: vec![],
             warnings: vec![],
+            distribution: None,
             season: None,
             early: None,
         }

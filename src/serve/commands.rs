@@ -93,7 +93,7 @@ impl From<NewCommand> for Command {
 }
 
 /// The paths of commands.
-pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
+pub fn command_routes(desk: Arc<dyn Desk>) -> Router {
     Router::new().route("/api/commands", post(send)).route("/api/commands/{id}", get(look)).with_state(desk)
 }
 
@@ -150,7 +150,7 @@ fn failed(error: &Error) -> Response {
 mod tests {
     use super::*;
     use crate::observe::{Clock, Health, Metrics};
-    use crate::serve::{Settings, start};
+    use crate::serve::{Pages, Settings, start};
     use serde_json::Value;
     use std::sync::Mutex;
 
@@ -183,15 +183,22 @@ mod tests {
             ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
         let uri = format!("http://{}{path}", server.address());
         let request = ureq::http::Request::builder().method(method).uri(uri);
-        let request = request.header("content-type", "application/json").body(body.to_owned()).unwrap();
+        let request =
+            request.header("content-type", "application/json").header("authorization", "Bearer token");
+        let request = request.body(body.to_owned()).unwrap();
         let mut response = agent.run(request).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
         (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
     fn server(desk: Option<Arc<dyn Desk>>) -> crate::serve::Server {
-        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), probe_listen: None };
-        start(settings, &Metrics::new("0.0.0"), &Health::new(Clock::monotonic()), desk).unwrap()
+        let settings = Settings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            token: Some("token".into()),
+            ..Settings::default()
+        };
+        let pages = Pages { commands: desk.map(command_routes), ..Pages::default() };
+        start(&settings, &Metrics::new("0.0.0"), &Health::new(Clock::monotonic()), pages).unwrap()
     }
 
     #[test]

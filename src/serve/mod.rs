@@ -1,41 +1,80 @@
-//! Health, readiness and metrics over HTTP: `/healthz`, `/readyz`, `/metrics`; and commands.
+//! The page, the API, commands, health, readiness and metrics over HTTP.
 //!
-//! The server runs on a thread of its own and only reads what the stages say of themselves, so a
-//! stuck stage cannot keep it from answering, nor can a slow client hold up a stage. It asks the
-//! broker nothing and changes nothing, but for the commands that it hands on.
+//! The server runs on a thread of its own and only reads what the stages say of themselves and what
+//! the view has gathered, so a stuck stage cannot keep it from answering, nor can a slow client hold up
+//! a stage. It asks the broker nothing and changes nothing, but for the commands that it hands on.
 
+mod access;
+mod api;
 mod commands;
+mod page;
 mod routes;
 #[cfg(test)]
 mod tests;
 
 use crate::error::{Error, Result};
+pub use api::Identity;
+
 use crate::observe::{Fact, Health, ListenerOpened, Metrics};
+use crate::view::SharedView;
+use axum::Router;
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
 
-pub use commands::Desk;
+pub use commands::{Desk, command_routes};
 
 /// How long answers that have begun may take when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
-/// Where to listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where to listen, and who may read there.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `http.listen`; port 0 takes a free one.
     pub listen: SocketAddr,
     /// `http.probe_listen`: a second address for health, readiness and metrics alone.
     pub probe_listen: Option<SocketAddr>,
+    /// What `http.token_file` holds.
+    pub token: Option<Token>,
+    /// `http.allow_anonymous`: whether anyone who reaches `listen` may read.
+    pub anyone_reads: bool,
+}
+
+/// What lets one read and act; it prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl From<&str> for Token {
+    fn from(text: &str) -> Self {
+        Token(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What there is to look at and to do.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// What the stages published, gathered.
+    pub view: SharedView,
+    /// Who this instance is.
+    pub identity: Identity,
+    /// The paths that take commands; `None`: the page offers no actions.
+    pub commands: Option<Router>,
 }
 
 impl Default for Settings {
-    /// This machine only, port 9600, no second address.
+    /// This machine only, port 9600, no second address, no token.
     fn default() -> Self {
-        Settings { listen: SocketAddr::from(([127, 0, 0, 1], 9600)), probe_listen: None }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 9600));
+        Settings { listen, probe_listen: None, token: None, anyone_reads: false }
     }
 }
 
@@ -54,20 +93,15 @@ pub struct Server {
 /// # Errors
 /// When an address cannot be listened on (in use, not of this machine, not permitted), or the
 /// thread cannot be started.
-pub fn start(
-    settings: Settings,
-    metrics: &Metrics,
-    health: &Health,
-    desk: Option<Arc<dyn Desk>>,
-) -> Result<Server> {
-    start_with(settings, metrics, health, desk, STOP_WAIT)
+pub fn start(settings: &Settings, metrics: &Metrics, health: &Health, pages: Pages) -> Result<Server> {
+    start_with(settings, metrics, health, pages, STOP_WAIT)
 }
 
 fn start_with(
-    settings: Settings,
+    settings: &Settings,
     metrics: &Metrics,
     health: &Health,
-    desk: Option<Arc<dyn Desk>>,
+    pages: Pages,
     stop_wait: Duration,
 ) -> Result<Server> {
     let listener = Bound::new(settings.listen, "http.listen")?;
@@ -78,12 +112,11 @@ fn start_with(
     let cannot_run = |error: io::Error| Error::file(format!("the HTTP server cannot be started: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
     let (stop, stopped) = watch::channel(false);
-    let probes = routes::router(metrics.clone(), health.clone());
-    let desk = desk.filter(|_| address.ip().is_loopback());
-    let whole = desk.map_or_else(|| probes.clone(), |desk| probes.clone().merge(commands::routes(desk)));
+    let all = routes::all(settings, metrics.clone(), health.clone(), pages, stopped.clone());
+    let probes = routes::probes(metrics.clone(), health.clone());
     let mut answering = Vec::new();
-    for (bound, router) in [(Some(listener), whole), (probe_listener, probes)] {
-        let Some(bound) = bound else { continue };
+    let listeners = [Some((listener, all)), probe_listener.map(|bound| (bound, probes))];
+    for (bound, router) in listeners.into_iter().flatten() {
         ListenerOpened { address: bound.address, setting: bound.setting }.emit(metrics);
         let listener = {
             let _inside = runtime.enter();

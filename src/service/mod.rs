@@ -12,6 +12,7 @@ mod dead_letters;
 mod decided;
 mod desk;
 mod evaluate;
+mod following;
 mod outgoing;
 mod references;
 mod restore;
@@ -20,13 +21,16 @@ mod sketch;
 mod survey;
 mod unsettled;
 mod topics;
+mod viewing;
 
 pub use desk::{CommandDesk, command_id};
 pub use evaluate::{EvaluateSettings, run_evaluate};
+pub use following::Following;
 pub use references::{ReferenceFeed, ReferenceSettings};
 pub use schemas::{Encodings, RegistrySchemas};
 pub use sketch::{OnLostOffsets, SketchSettings, run_sketch};
 pub use topics::{FoundTopics, find_topics};
+pub use viewing::{ViewFeed, run_view};
 
 use crate::bus::{KafkaSettings, TransactionalProducer};
 use crate::error::Result;
@@ -69,32 +73,42 @@ const LAST_TRANSACTION: Duration = Duration::from_secs(20);
 
 /// A request to stop, shared by all threads: when, and whether a user asked.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<OnceLock<(Instant, bool)>>);
+pub struct Stop {
+    /// The first request: when, and whether it is the user's.
+    first: Arc<OnceLock<(Instant, bool)>>,
+    user: Arc<OnceLock<()>>,
+}
 
 impl Stop {
     /// Asks everyone to stop.
     pub fn request(&self) {
-        self.0.get_or_init(|| (Instant::now(), false));
+        self.first.get_or_init(|| (Instant::now(), false));
     }
 
     /// Asks everyone to stop because the user wants it.
     pub fn request_by_user(&self) {
-        self.0.get_or_init(|| (Instant::now(), true));
+        self.first.get_or_init(|| (Instant::now(), true));
+        self.user.get_or_init(|| ());
+    }
+
+    /// Whether the user has asked for it, be it after others.
+    pub fn is_heard_from_user(&self) -> bool {
+        self.user.get().is_some()
     }
 
     /// Whether the user wanted the stop, and no failure came first.
     pub fn is_asked_by_user(&self) -> bool {
-        self.0.get().is_some_and(|(_, by_user)| *by_user)
+        self.first.get().is_some_and(|(_, by_user)| *by_user)
     }
 
     /// Whether to stop.
     pub fn is_requested(&self) -> bool {
-        self.0.get().is_some()
+        self.first.get().is_some()
     }
 
     /// Whether the last transaction may still be waited for.
     fn may_finish(&self) -> bool {
-        self.0.get().is_none_or(|(at, _)| at.elapsed() < LAST_TRANSACTION)
+        self.first.get().is_none_or(|(at, _)| at.elapsed() < LAST_TRANSACTION)
     }
 }
 

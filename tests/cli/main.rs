@@ -12,6 +12,7 @@ mod general;
 mod init;
 mod reference;
 mod replay;
+mod report;
 mod simulate;
 
 use serde_json::Value as Json;

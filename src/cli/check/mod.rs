@@ -19,6 +19,7 @@ use crate::measure::{Comparison, Dependence, benjamini_hochberg, compare, holm};
 use crate::policy::record::FeatureReport;
 use crate::policy::{Expectations, ModelSettings, Total, judgeable, strongest};
 use crate::reference::{FeatureProfile, Profile};
+use crate::report::{Data, self_contained};
 use crate::words::{Question, Role, Verdict};
 use clap::{Args, ValueEnum};
 use report::{CheckReport, CurrentInfo, ReferenceInfo, Warning};
@@ -99,6 +100,8 @@ enum CheckFormat {
     Junit,
     /// Annotations of GitHub Actions
     Github,
+    /// A page in one file
+    Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -217,6 +220,10 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
         CheckFormat::Table => show::print(&mut out, &report)?,
         CheckFormat::Junit => pipeline::junit(&mut out, &report, &args.fail_on)?,
         CheckFormat::Github => pipeline::github(&mut out, &report, &args.fail_on)?,
+        CheckFormat::Html => {
+            let said = serde_json::to_value(&report).map_err(std::io::Error::from)?;
+            out.write_all(self_contained(&Data::of_check(said)?.json().to_string()).as_bytes())?;
+        }
     }
     out.flush()?;
     if verdict == Verdict::Insufficient {

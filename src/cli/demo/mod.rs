@@ -10,7 +10,6 @@ mod show;
 
 use super::assembly::{Connection, Service, join};
 use super::feed::Feed;
-use super::following::Following;
 use super::output::OutputFormat;
 use super::reference::{ReferenceSender, now};
 use super::run::watch_signals;
@@ -23,7 +22,7 @@ use crate::measure::sequential::tried;
 use crate::observe::Stage;
 use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
 use crate::reference::{Activation, BuildOptions, Origin, Profile, ProfileBuilder};
-use crate::service::Stop;
+use crate::service::{Following, Stop};
 use crate::simulate::{PREDICTION, Scenario, Simulator};
 use crate::wire::Encoding;
 use crate::words::{Name, Role, Time, parse_duration_ms};
@@ -31,6 +30,7 @@ use clap::Args;
 use score::Score;
 use show::Show;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
@@ -43,6 +43,8 @@ const RATE: f64 = 1.25;
 const REFERENCE_ROWS: u64 = 20_000;
 /// How long the service may take to start, or to get on.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Where the page is served when the usual port is taken.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// How long to wait where nothing came.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -62,6 +64,9 @@ pub(super) struct DemoArgs {
     /// How events, triggers and the result are written
     #[arg(long, value_enum, default_value = "table")]
     format: OutputFormat,
+    /// Keep the page up when the day is over, until Ctrl-C; on a terminal it is kept anyway
+    #[arg(long)]
+    stay: bool,
 }
 
 fn length(text: &str) -> Result<Duration, String> {
@@ -97,14 +102,22 @@ pub(super) fn run(args: &DemoArgs) -> Ran {
     show.introduce(speed, PARTITIONS)?;
     watch_signals(demo.stop.clone())?;
     let mut score = Score::new(demo.simulator.scenario());
-    let ran = demo.run(&mut show, &mut score);
-    match ran {
+    let service = Service::new(demo.config.clone(), true, demo.stop.clone())?;
+    let server = service.serve(&[ANY_PORT])?;
+    show.page(server.address())?;
+    match demo.run(&service, &mut show, &mut score) {
         // Asked to stop before all had started: that is what was asked for.
         Err(Ended::Failed(error)) if error.is_retriable() && demo.stop.is_asked_by_user() => {}
         ran => ran?,
     }
     let judged = Time::from_ms(demo.judged.load(Ordering::Relaxed));
     show.result(args.seed, &score, judged, judged >= demo.last_end())?;
+    if (args.stay || show.is_watched()) && !demo.stop.is_heard_from_user() {
+        show.page_stays(server.address())?;
+        while !demo.stop.is_heard_from_user() {
+            std::thread::sleep(PAUSE);
+        }
+    }
     Ok(Outcome::Fine)
 }
 
@@ -131,13 +144,12 @@ fn make_topics(broker: &EmbeddedBroker, config: &Config) -> Result<()> {
 
 impl Demo {
     /// Runs the service and the stream side by side until both are through, or the stop is requested.
-    fn run(&self, show: &mut Show, score: &mut Score) -> Result<(), Ended> {
+    fn run(&self, service: &Service, show: &mut Show, score: &mut Score) -> Result<(), Ended> {
         self.publish_reference()?;
-        let service = Service::new(self.config.clone(), true, self.stop.clone())?;
         let stages = service.start(&[Stage::Sketch, Stage::Evaluate])?;
         let watched = std::thread::scope(|scope| {
             let feeder = scope.spawn(|| {
-                let fed = self.wait_for(&service).and_then(|()| self.feed());
+                let fed = self.wait_for(service).and_then(|()| self.feed());
                 if fed.is_err() {
                     self.stop.request();
                 }
@@ -214,12 +226,10 @@ impl Demo {
         score: &mut Score,
     ) -> Result<(), Ended> {
         let (connection, output) = (&self.connection, &self.config.output);
-        let mut reports: Following<'_, WindowReport> =
-            Following::open(connection, &output.reports, Start::Earliest)?;
-        let mut events: Following<'_, DriftEvent> =
-            Following::open(connection, &output.events, Start::Earliest)?;
-        let mut triggers: Following<'_, RetrainingTrigger> =
-            Following::open(connection, &output.triggers, Start::Earliest)?;
+        let mut reports: Following<WindowReport> = connection.follow(&output.reports, Start::Earliest)?;
+        let mut events: Following<DriftEvent> = connection.follow(&output.events, Start::Earliest)?;
+        let mut triggers: Following<RetrainingTrigger> =
+            connection.follow(&output.triggers, Start::Earliest)?;
         let scenario = self.simulator.scenario();
         let start = scenario.start;
         let mut ends: BTreeMap<Name, Time> =
@@ -229,16 +239,16 @@ impl Demo {
             // Looked at first: what was there then is shown before the end.
             let is_last = self.stop.is_requested();
             let judged = self.judged.load(Ordering::Relaxed);
-            for report in reports.next()? {
+            for report in reports.take()? {
                 if let Some(end) = ends.get_mut(&report.version) {
                     *end = report.window.end.max(*end);
                 }
             }
-            for event in events.next()? {
+            for event in events.take()? {
                 score.take(&event);
                 show.event(&event)?;
             }
-            for trigger in triggers.next()? {
+            for trigger in triggers.take()? {
                 show.trigger(&trigger)?;
             }
             let end = ends.values().min().copied().unwrap_or(start);

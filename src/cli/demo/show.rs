@@ -10,6 +10,7 @@ use comfy_table::{Cell, Color};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 
 /// The last line of JSON.
 #[derive(Serialize)]
@@ -65,6 +66,25 @@ impl<'a> Show<'a> {
             self.bar = Some(style.map(|style| bar.clone().with_style(style)).unwrap_or(bar));
         }
         Ok(())
+    }
+
+    /// Says where the page is.
+    pub fn page(&self, address: SocketAddr) -> Result<(), Stop> {
+        match self.format {
+            OutputFormat::Table => self.print(|out| Ok(writeln!(out, "Watch it live: http://{address}/\n")?)),
+            // Standard output is for records.
+            OutputFormat::Json => Ok(writeln!(io::stderr(), "the live page: http://{address}/")?),
+        }
+    }
+
+    /// Says that the page can still be looked at.
+    pub fn page_stays(&self, address: SocketAddr) -> Result<(), Stop> {
+        Ok(writeln!(io::stderr(), "\nThe page stays at http://{address}/ until Ctrl-C.")?)
+    }
+
+    /// Whether a person sees what is shown.
+    pub fn is_watched(&self) -> bool {
+        self.format == OutputFormat::Table && io::stdout().is_terminal()
     }
 
     pub fn event(&self, event: &DriftEvent) -> Result<(), Stop> {

@@ -125,7 +125,7 @@ sensitive = false
 "#;
 
 /// Keys that the contract's text leaves to the defaults.
-const BESIDE_THE_CONTRACT: [&str; 19] = [
+const BESIDE_THE_CONTRACT: [&str; 20] = [
     "schema_registry.url",
     "schema_registry.basic_auth",
     "schema_registry.basic_auth_file",
@@ -144,6 +144,7 @@ const BESIDE_THE_CONTRACT: [&str; 19] = [
     "topics.partitions",
     "window.time_zone",
     "http.allow_anonymous",
+    "http.token_file",
     "kafka.properties",
 ];
 

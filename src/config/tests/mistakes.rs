@@ -132,7 +132,6 @@ sensitive = true
       help: write "every 30d"
     `policy.mute.max` must be longer than nothing
       --> driftline.toml:14:7
-      help: leave it out
     `metrics.features` can't be "incident": this is not built yet
       --> driftline.toml:16:12
       help: what is built: none
@@ -200,7 +199,7 @@ topics = ["drift-event"]
       help: `window.slide` divides `window.size`, `window.look` divides `window.slide`
     `http.listen` is 0.0.0.0:9600, which others reach, and nothing asks who they are
       --> driftline.toml:5:10
-      help: say `http.allow_anonymous = true`, or listen on 127.0.0.1
+      help: name a file with a token as `http.token_file`, say `http.allow_anonymous = true`, or listen on 127.0.0.1
     `input.format` is "avro", and there is no schema registry
       --> driftline.toml:7:10
       help: set `schema_registry.url`; or `input.schemas`, if records name a fingerprint

@@ -67,6 +67,22 @@ basic_auth_file = "auth"
 }
 
 #[test]
+fn a_token_lets_the_page_be_reached_from_elsewhere_unless_it_can_be_guessed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.toml");
+    let with = |token: &str| {
+        std::fs::write(directory.path().join("token"), token).unwrap();
+        let text = "http.listen = \"0.0.0.0:9600\"\nhttp.token_file = \"token\"\n";
+        Config::from_toml(text, path.to_str().unwrap())
+    };
+    let config = with("0123456789abcdef\n").unwrap();
+    assert_eq!(config.http.token.as_ref().unwrap().reveal(), "0123456789abcdef");
+    assert!(!format!("{config:?}").contains("0123456789"));
+    let refused = with("short").unwrap_err().to_string();
+    assert!(refused.contains("holds 5 characters") && !refused.contains("short"), "{refused}");
+}
+
+#[test]
 fn secrets_do_not_show_in_mistakes() {
     let text = r#"
 [kafka.properties]

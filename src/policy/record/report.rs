@@ -2,7 +2,7 @@
 
 use super::Mute;
 use crate::measure::sequential::Support;
-use crate::measure::{BinShare, CategoryCount, Measures, Summary};
+use crate::measure::{BinShare, CategoryCount, Distribution, Measures, Summary};
 use crate::reference::{ReferenceId, SeasonLevel};
 use crate::window::Flow;
 use crate::words::{Kind, Name, Question, Role, Time, Verdict};
@@ -150,6 +150,9 @@ pub struct FeatureReport {
     pub summary: Summaries,
     /// The bins that moved most.
     pub top_bins: Vec<BinShare>,
+    /// The rows of both sides by bin, to be drawn; null: a side has no valid row.
+    #[serde(default)]
+    pub distribution: Option<Distribution>,
     /// The most frequent categories that the reference never saw.
     #[serde(default)]
     pub new_categories: Vec<CategoryCount>,

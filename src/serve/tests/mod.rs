@@ -1,5 +1,8 @@
 //! The server over real sockets of this machine.
 
+mod access;
+mod api;
+
 use super::*;
 use crate::observe::{Clock, PanesCounted, Stage};
 use serde_json::{Value, json};
@@ -23,8 +26,9 @@ fn setup() -> Setup {
     let hand = seconds.clone();
     let health = Health::new(Clock::by(move || Duration::from_secs(hand.load(Ordering::Relaxed))));
     let metrics = Metrics::new("0.0.0");
-    let settings = Settings { listen: ANY_PORT, probe_listen: Some(ANY_PORT) };
-    let server = start_with(settings, &metrics, &health, None, Duration::from_millis(50)).unwrap();
+    let settings = Settings { listen: ANY_PORT, probe_listen: Some(ANY_PORT), ..Settings::default() };
+    let server =
+        start_with(&settings, &metrics, &health, Pages::default(), Duration::from_millis(50)).unwrap();
     Setup { server, metrics, health, seconds }
 }
 
@@ -106,7 +110,10 @@ fn an_unknown_path_and_a_wrong_method_are_refused_in_json() {
     assert_eq!((status, &said["path"]), (404, &json!("/metric")));
     let (status, kind, body) = ask("DELETE", setup.server.address(), "/metrics");
     assert_eq!((status, kind.as_str()), (405, "application/json"));
-    assert!(body.contains("only GET"), "{body}");
+    assert!(body.contains("does not answer that method"), "{body}");
+    for path in ["/", "/api/models", "/events", "/page.js"] {
+        assert_eq!(ask("GET", setup.server.probe_address().unwrap(), path).0, 404, "{path} is no probe");
+    }
 }
 
 #[test]
@@ -114,11 +121,12 @@ fn an_address_in_use_is_refused_with_the_setting_and_a_way_out() {
     let setup = setup();
     let taken = setup.server.address();
     for settings in [
-        Settings { listen: taken, probe_listen: None },
-        Settings { listen: ANY_PORT, probe_listen: Some(taken) },
+        Settings { listen: taken, ..Settings::default() },
+        Settings { listen: ANY_PORT, probe_listen: Some(taken), ..Settings::default() },
     ] {
         let setting = if settings.probe_listen.is_some() { "http.probe_listen" } else { "http.listen" };
-        let error = start(settings, &setup.metrics, &setup.health, None).unwrap_err().to_string();
+        let error =
+            start(&settings, &setup.metrics, &setup.health, Pages::default()).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot listen on {taken}: ")), "{error}");
         assert!(error.contains(&format!("({setting})")), "{error}");
         assert!(error.contains("to a free port"), "{error}");
@@ -130,8 +138,8 @@ fn a_stopped_server_has_freed_its_ports() {
     let setup = setup();
     let (address, probe) = (setup.server.address(), setup.server.probe_address().unwrap());
     setup.server.stop();
-    let settings = Settings { listen: address, probe_listen: Some(probe) };
-    start(settings, &setup.metrics, &setup.health, None).unwrap().stop();
+    let settings = Settings { listen: address, probe_listen: Some(probe), ..Settings::default() };
+    start(&settings, &setup.metrics, &setup.health, Pages::default()).unwrap().stop();
 }
 
 #[test]
