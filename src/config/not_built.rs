@@ -7,8 +7,7 @@ use super::tree::{Entry, Node, Value};
 /// A setting, or a table of them: its path, the value that asks for nothing, and what is missing.
 type NotBuilt = (&'static str, Option<&'static str>, &'static str);
 
-const NOT_BUILT: [NotBuilt; 10] = [
-    ("bootstrap", None, "a reference made from the first production data"),
+const NOT_BUILT: [NotBuilt; 9] = [
     ("http.token_file", None, "the server has no page and no API that a token would guard"),
     ("input.max_watermark_step", Some(""), "a bound on how far one event may move the watermark"),
     ("model.features.*.sensitive", Some("false"), "hashed categories"),

@@ -3,6 +3,7 @@
 use super::input::{FORMATS, Format};
 use super::section::Section;
 use super::values::{self, choice, count, optional_duration, refuse_with, size, small_count, some_duration};
+use crate::policy::BootstrapSettings;
 use crate::words::{Grid, Season, SeasonClock};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -205,6 +206,26 @@ pub(super) fn read_references(mut section: Section) -> Option<ReferencesConfig> 
     let lead_ms = section.read("lead", values::duration);
     section.close();
     Some(ReferencesConfig { lead_ms: lead_ms? })
+}
+
+pub(super) fn read_bootstrap(mut section: Section) -> Option<BootstrapSettings> {
+    let min_rows = section.read("min_rows", count(1..=1_000_000_000));
+    let min_duration_ms = section.read("min_duration", some_duration);
+    let max_duration_ms = section.read("max_duration", some_duration);
+    let trust_bootstrap = section.read("trust_bootstrap", values::flag);
+    if let (Some(min), Some(max)) = (min_duration_ms, max_duration_ms)
+        && max < min
+    {
+        let what = "`bootstrap.max_duration` is shorter than `bootstrap.min_duration`".to_owned();
+        section.complain(&["max_duration", "min_duration"], what, None);
+    }
+    section.close();
+    Some(BootstrapSettings {
+        min_rows: min_rows?,
+        min_duration_ms: min_duration_ms?,
+        max_duration_ms: max_duration_ms?,
+        trust_bootstrap: trust_bootstrap?,
+    })
 }
 
 pub(super) fn read_http(mut section: Section) -> Option<HttpConfig> {

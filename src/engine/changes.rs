@@ -9,7 +9,7 @@ use super::state::{
 };
 use crate::error::{Error, Result};
 use crate::policy::record::{ReferenceInfo, ResolveReason};
-use crate::policy::{IncidentBook, Suffixes};
+use crate::policy::{IncidentBook, ModelSettings, Suffixes};
 use crate::reference::References;
 use crate::window::{PaneData, Watermarks};
 use crate::words::{ModelKey, Name, Pane};
@@ -186,8 +186,8 @@ impl Restore {
                 }
                 StateValue::Model(record) => {
                     if let StateKey::Model(name) = key {
-                        let suffixes = settings.model(&name).0.policy.suffixes;
-                        evaluator.models.insert(name, model(record, &settings, suffixes, references)?);
+                        let of_model = settings.model(&name).0;
+                        evaluator.models.insert(name, model(record, &settings, of_model, references)?);
                     }
                 }
                 StateValue::Incidents(record) => {
@@ -257,7 +257,8 @@ fn put_pane(
     let grid = evaluator.settings.grid;
     let held = saved.reference.map(|info| hold(info, references)).transpose()?;
     if saved.closed {
-        if is_cut_anew {
+        // What is gathered for a reference to come is not cut by windows.
+        if is_cut_anew && saved.data.census.is_empty() {
             evaluator.changed.gone.insert(StateKey::Pane(key, pane));
         } else if let Some(state) = segment_mut(evaluator, &key) {
             // With a shorter `grow_to` than before, some are out of reach already.
@@ -281,7 +282,7 @@ fn put_pane(
 fn model(
     record: ModelRecord,
     settings: &EvaluatorSettings,
-    suffixes: Suffixes,
+    of_model: &ModelSettings,
     references: &References,
 ) -> Result<ModelState> {
     let mut versions = BTreeMap::new();
@@ -289,7 +290,8 @@ fn model(
         let mut segments = BTreeMap::new();
         for SegmentRecord { segment, epoch, reference } in version.segments {
             let held = reference.map(|info| hold(info, references)).transpose()?;
-            let window = new_window(settings.grid, suffixes, held.as_ref());
+            let window = new_window(settings.grid, of_model.policy.suffixes, held.as_ref());
+            let window = window.keeping(settings.kept_panes(of_model, held.as_ref()));
             segments.insert(segment, SegmentState { epoch, held, ..SegmentState::new(window) });
         }
         let day = |record: DayRecord| {

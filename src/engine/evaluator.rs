@@ -6,6 +6,7 @@
 //! `idle_late`.
 
 use super::Output;
+use super::bootstrap::{Made, keep_census};
 use super::commands::obey;
 use super::delta::{Delta, Progress};
 use super::early::{Plans, last_look};
@@ -14,10 +15,10 @@ use super::model::{ModelState, SegmentState, VersionState, new_window};
 use super::state::{Layout, StateChange, StateKey};
 use super::triggers::settle;
 use crate::policy::record::{Category, Command, ResolveReason};
-use crate::policy::{ModelSettings, Suffixes};
+use crate::policy::{BootstrapSettings, ModelSettings};
 use crate::reference::References;
 use crate::window::{PaneData, Watermarks};
-use crate::words::{Grid, ModelKey, Name, Pane, Severity, Time};
+use crate::words::{Grid, ModelKey, Name, Pane, SeasonClock, Severity, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -42,6 +43,16 @@ pub struct EvaluatorSettings {
     pub max_versions: usize,
     /// Most segments of a version.
     pub max_segments: usize,
+    /// Most features of a reference that is made here.
+    pub max_features: usize,
+    /// Most names of unseen categories kept for a feature and pane.
+    pub unseen_cap: usize,
+    /// How references are made of first rows.
+    pub bootstrap: BootstrapSettings,
+    /// How far ahead of the stream they take effect, in milliseconds.
+    pub lead_ms: i64,
+    /// The season that they are made with.
+    pub season: Option<SeasonClock>,
 }
 
 impl EvaluatorSettings {
@@ -59,6 +70,7 @@ pub struct Evaluator {
     pub(super) watermarks: Watermarks,
     pub(super) models: BTreeMap<Name, ModelState>,
     pub(super) plans: Plans,
+    pub(super) made: Made,
     pub(super) next_offset: i64,
     pub(super) changed: Changed,
     pub(super) outputs: Vec<Output>,
@@ -88,6 +100,7 @@ impl Evaluator {
             watermarks,
             models: BTreeMap::new(),
             plans: Plans::default(),
+            made: Made::default(),
             next_offset: 0,
             changed,
             outputs: Vec::new(),
@@ -114,7 +127,7 @@ impl Evaluator {
     }
 
     /// Hears how far input partitions have come, closes the panes that the watermark has passed and
-    /// judges the windows that end there.
+    /// judges the windows that end there. References that a version's first rows are enough for are made.
     pub fn hear(&mut self, offset: i64, broker_time: Time, progress: &Progress, references: &References) {
         self.next_offset = offset + 1;
         self.watermarks.set_partitions(progress.topics.iter().map(|(topic, count)| (topic, *count)));
@@ -123,6 +136,7 @@ impl Evaluator {
             self.watermarks.hear(partition, broker_time);
         }
         self.changed.progress = true;
+        self.forget_made(references);
         self.advance(references);
     }
 
@@ -245,13 +259,14 @@ impl Evaluator {
         let Some(model) = self.models.get_mut(name) else { return };
         self.changed.models.insert(name.clone());
         model.closed_through = Some(pane);
-        let policy = &settings.model(name).0.policy;
+        let of_model = settings.model(name).0;
+        let policy = &of_model.policy;
         for (version_name, version) in &mut model.versions {
             let mut whole = None;
             for (segment, state) in &mut version.segments {
                 let key =
                     ModelKey { model: name.clone(), version: version_name.clone(), segment: segment.clone() };
-                let data = close_segment(state, pane, grid, policy.suffixes, &key, &mut self.changed);
+                let data = close_segment(state, pane, &settings, of_model, &key, &mut self.changed);
                 if segment.is_empty() {
                     whole = Some(data);
                 }
@@ -283,6 +298,7 @@ impl Evaluator {
             retire_version(&settings, name, model, version, pane, &mut self.outputs);
         }
         model.retiring.clear();
+        self.end_bootstraps(name, pane, references);
         self.renew_tests(name, &judgeable);
         if began || !quiet.is_empty() {
             self.forget_plans();
@@ -294,8 +310,8 @@ impl Evaluator {
 fn close_segment(
     state: &mut SegmentState,
     pane: Pane,
-    grid: Grid,
-    suffixes: Suffixes,
+    settings: &EvaluatorSettings,
+    of_model: &ModelSettings,
     key: &ModelKey,
     changed: &mut Changed,
 ) -> PaneData {
@@ -309,7 +325,9 @@ fn close_segment(
             for (left, _) in state.window.panes() {
                 changed.gone.insert(StateKey::Pane(key.clone(), left));
             }
-            state.window = new_window(grid, suffixes, open.held.as_ref());
+            let held = open.held.as_ref();
+            let window = new_window(settings.grid, of_model.policy.suffixes, held);
+            state.window = window.keeping(settings.kept_panes(of_model, held));
             state.epoch = Some(pane);
             if let Some(held) = &state.held {
                 changed.gone.extend(std::mem::take(&mut state.tests).keys(key, &held.profile));
@@ -321,6 +339,7 @@ fn close_segment(
     let saved = open.as_ref().is_some_and(|open| open.saved);
     let mut data = open.map(|open| open.data).unwrap_or_default();
     data.looks.clear();
+    keep_census(&mut data, key.segment.is_empty() && state.held.is_none() && of_model.bootstraps());
     for left in state.window.push(pane, Arc::new(data.clone())) {
         changed.gone.insert(StateKey::Pane(key.clone(), left));
     }

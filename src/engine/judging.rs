@@ -288,6 +288,7 @@ impl Judging<'_> {
             config_id: self.config_id,
             window: candidate.info,
             reference: &held.info,
+            trusts_bootstrap: self.settings.bootstrap.trust_bootstrap,
             epoch_start: self.settings.grid.start(state.epoch.unwrap_or(self.pane)),
             pane_rows: last_pane.map_or(0, |(_, data)| data.flow.events),
             // Where the window reaches back further than others, its rows are no measure of traffic.

@@ -6,6 +6,7 @@
 //! same code.
 
 mod admission;
+mod bootstrap;
 mod buffer;
 mod changes;
 mod commands;
@@ -22,6 +23,7 @@ mod sketcher;
 mod state;
 mod triggers;
 
+pub use bootstrap::MadeReference;
 pub use buffer::Gathered;
 pub use changes::Restore;
 pub use delta::{Delta, Progress};
@@ -47,6 +49,8 @@ pub enum Output {
     Event(Box<DriftEvent>),
     /// Retraining is asked for.
     Trigger(Box<RetrainingTrigger>),
+    /// A reference was made of a version's first rows, and is to be published.
+    Reference(Box<MadeReference>),
     /// What became of a command.
     Command(Box<Command>),
     /// A version went quiet and its state is gone.

@@ -71,15 +71,27 @@ impl Pipeline {
             let offset = self.evaluator.next_offset();
             self.evaluator.hear(offset, Time::EPOCH, &progress, &self.references);
         }
-        self.evaluator.forget_changes();
-        self.evaluator.take_outputs()
+        self.take_outputs()
     }
 
     /// Commits, then closes what is still open, whatever the watermark.
     pub fn close(&mut self) -> Vec<Output> {
         let mut outputs = self.commit();
         self.evaluator.close_all(&self.references);
-        outputs.extend(self.evaluator.take_outputs());
+        outputs.extend(self.take_outputs());
+        outputs
+    }
+
+    /// What stage 2 decided; a reference that it made is published by that.
+    fn take_outputs(&mut self) -> Vec<Output> {
+        self.evaluator.forget_changes();
+        let outputs = self.evaluator.take_outputs();
+        for output in &outputs {
+            if let Output::Reference(made) = output {
+                self.references.add_profile(made.profile.clone());
+                self.references.activate(made.activation(made.decided_at));
+            }
+        }
         outputs
     }
 

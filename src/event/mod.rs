@@ -15,6 +15,7 @@ mod row;
 mod scalar;
 pub(crate) use avro::Shape;
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
+pub use draft::is_prediction;
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};
 pub use guess::guess;
 pub use reader::Reader;

@@ -30,8 +30,8 @@ pub use incident::{Hit, Incident, Track};
 pub use life::Moment;
 pub use retrain::{DataIndex, Decision, Due, Failed, GivenUp, Open, Rejected, RetrainState};
 pub use settings::{
-    BlockOn, Budget, Clear, Early, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings,
-    OnMissingReference, PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Suffixes,
-    Thresholds,
+    BlockOn, BootstrapSettings, Budget, Clear, Early, EventsPolicy, FeatureSettings, Levels, Mode,
+    ModelSettings, OnMissingReference, PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy,
+    Suffixes, Thresholds,
 };
 pub use verdict::{Answered, Finding, Judgement, Part, judge, judgeable, level, severity, sized, strongest};

@@ -12,6 +12,7 @@ use super::record::{
 };
 use super::settings::{BlockOn, Mode, ModelSettings, RetrainOn};
 use super::trigger::trigger;
+use crate::reference::Origin;
 use crate::words::{ModelKey, Name, Role, Severity, Time};
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +117,8 @@ pub struct Due<'a> {
     pub window: WindowInfo,
     /// The reference.
     pub reference: &'a ReferenceInfo,
+    /// Whether one that was made of first rows may trigger.
+    pub trusts_bootstrap: bool,
     /// Since when the version has been seen with this reference.
     pub epoch_start: Time,
     /// Rows of the window's last pane.
@@ -250,6 +253,7 @@ impl RetrainState {
             // Incidents of the schema do not exist yet, so none is open.
             BlockOn::Schema => false,
         };
+        let is_untrusted = due.reference.origin == Origin::Bootstrap && !due.trusts_bootstrap;
         let day = end.ms().div_euclid(DAY_MS);
         let cooled = |last: Time| end.since_ms(last) < retrain.cooldown_ms;
         let is_muted = |judged: &JudgedFeature| {
@@ -263,6 +267,7 @@ impl RetrainState {
         let lasting = self.due_since.map_or(0, |since| end.since_ms(since));
         let reasons = [
             ("inherited_reference", !is_asked && due.reference.inherited),
+            ("bootstrap_reference", !is_asked && is_untrusted),
             ("min_traffic_share", !is_asked && due.traffic_share < policy.min_traffic_share),
             ("warmup", !is_asked && end.since_ms(due.epoch_start) < policy.warmup_ms),
             ("settle", drift && lasting < retrain.settle_ms),

@@ -48,6 +48,17 @@ impl ModelSettings {
     pub fn inherits(&self) -> bool {
         self.on_missing_reference == OnMissingReference::Inherit
     }
+
+    /// Whether a version without a reference gets one of its own first rows.
+    pub fn bootstraps(&self) -> bool {
+        self.on_missing_reference == OnMissingReference::Bootstrap
+    }
+
+    /// The kinds that are said of features whose values are gathered; `None`: none are gathered.
+    pub fn gathers(&self) -> Option<BTreeMap<Name, Kind>> {
+        let kind = |(name, feature): (&Name, &FeatureSettings)| Some((name.clone(), feature.kind?));
+        self.bootstraps().then(|| self.features.iter().filter_map(kind).collect())
+    }
 }
 
 /// `model.reference`.
@@ -75,6 +86,8 @@ pub enum OnMissingReference {
     Wait,
     /// Use the model's own, mark it, and never trigger.
     Inherit,
+    /// Make one of the version's own first rows.
+    Bootstrap,
 }
 
 /// `[model.features.*]`, complete.
@@ -127,6 +140,19 @@ pub struct PolicySettings {
     pub events: EventsPolicy,
     /// When retraining is asked for.
     pub retrain: RetrainPolicy,
+}
+
+/// `[bootstrap]`: when a reference is made of a version's first rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootstrapSettings {
+    /// It takes so many rows …
+    pub min_rows: u64,
+    /// … and so much event time, in milliseconds.
+    pub min_duration_ms: i64,
+    /// Rows from further back are not taken, in milliseconds; not less than the shortest.
+    pub max_duration_ms: i64,
+    /// Whether drift from it may trigger retraining.
+    pub trust_bootstrap: bool,
 }
 
 /// `policy.mode`.

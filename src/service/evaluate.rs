@@ -303,6 +303,9 @@ impl<'c> EvaluateStage<'c> {
         for (number, owned) in &mut self.owned {
             let outputs = owned.evaluator.take_outputs();
             for output in &outputs {
+                if let Output::Reference(made) = output {
+                    self.references.add_profile(made.profile.clone());
+                }
                 publish(&mut prepared.outbox, self.context, output, limit)?;
             }
             prepared.outputs.extend(outputs);
@@ -468,7 +471,8 @@ fn take(
             owned.evaluator.merge(offset, broker_time, delta, references.table());
         }
         DeltaMessage::Watermark(progress) => {
-            owned.evaluator.hear(offset, broker_time, &Progress::from(progress), references.table());
+            let progress = Progress::from(progress);
+            owned.evaluator.hear(offset, broker_time, &progress, references.table());
         }
     }
     Ok(())

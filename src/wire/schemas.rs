@@ -120,7 +120,7 @@ impl SchemaName {
                 &[text!("history/1/window-report.avsc"), text!("history/2/window-report.avsc")]
             }
             SchemaName::Reference => &[text!("history/1/reference.avsc"), text!("history/2/reference.avsc")],
-            SchemaName::Delta => &[text!("history/1/delta.avsc")],
+            SchemaName::Delta => &[text!("history/1/delta.avsc"), text!("history/2/delta.avsc")],
             SchemaName::Pane => &[text!("history/1/pane.avsc"), text!("history/2/pane.avsc")],
             SchemaName::Command => &[text!("history/2/command.avsc")],
         }

@@ -1,7 +1,7 @@
 //! Commands, and the life of a trigger: each works once whatever goes wrong, and a run decides what a
 //! replay decides that is told the same times.
 
-use crate::faults::{replayed, with_commands};
+use crate::faults::{Bus, replayed, with_faults};
 use crate::world::{self, Row, comparable};
 use driftline::engine::{EvaluatorSettings, Output, Pipeline};
 use driftline::policy::record::{
@@ -125,7 +125,9 @@ fn a_command_works_once_under_faults_and_as_in_the_replay_that_is_told_when() {
             (60, on(&first, failed)),
             (60, command("cmd_4", "silence")),
         ];
-        let bus = with_commands(&rows, seed, &settings, control);
+        let mut bus = Bus::new(&rows, &settings);
+        bus.control = control;
+        let bus = with_faults(bus, seed);
         let found = answers(&bus.outputs);
         let mut ids: Vec<&str> = found.iter().map(|answer| &*answer.id).collect();
         ids.sort_unstable();

@@ -6,7 +6,7 @@
 use crate::world::{self, Row, comparable};
 use driftline::engine::{
     Delta, Evaluator, EvaluatorSettings, Output, Pipeline, Position, Progress, Restore, Sketcher,
-    SourceState, StateKey, StateValue,
+    SketcherSettings, SourceState, StateKey, StateValue,
 };
 use driftline::event::RowBuffer;
 use driftline::policy::record::{Command, WindowInfo, WindowState};
@@ -17,19 +17,22 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const PARTITIONS: usize = 5;
+pub const PARTITIONS: usize = 5;
 
-enum InDeltas {
+pub enum InDeltas {
     Delta(Delta),
     Progress(Progress),
 }
 
 pub struct Bus {
-    /// How stage 2 is set up to work.
+    /// How stage 1 and stage 2 are set up to work.
+    sketcher: SketcherSettings,
     settings: Arc<EvaluatorSettings>,
+    /// What is published; everyone reads it some time later.
+    references: References,
     inputs: Vec<Vec<Row>>,
     positions: BTreeMap<i32, Position>,
-    deltas: Vec<InDeltas>,
+    pub deltas: Vec<InDeltas>,
     changelog: BTreeMap<StateKey, StateValue>,
     delta_offset: i64,
     /// Commands, each with how many deltas there are before it.
@@ -39,8 +42,19 @@ pub struct Bus {
 }
 
 impl Bus {
-    fn new(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Self {
+    pub fn new(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Self {
+        Bus::with(rows, world::sketcher_settings(), settings, world::references())
+    }
+
+    pub fn with(
+        rows: &[Row],
+        sketcher: SketcherSettings,
+        settings: &Arc<EvaluatorSettings>,
+        references: References,
+    ) -> Self {
         Bus {
+            sketcher,
+            references,
             settings: settings.clone(),
             inputs: partitioned(rows),
             positions: BTreeMap::new(),
@@ -54,13 +68,13 @@ impl Bus {
     }
 }
 
-fn topics() -> Vec<(Name, i32)> {
+pub fn topics() -> Vec<(Name, i32)> {
     vec![("in".into(), PARTITIONS as i32)]
 }
 
 /// An instance of stage 1 that starts from what is committed.
 fn stage_one(bus: &Bus, owned: &[i32]) -> Sketcher {
-    let mut sketcher = Sketcher::new(world::sketcher_settings());
+    let mut sketcher = Sketcher::new(bus.sketcher.clone());
     sketcher.set_topics(topics());
     for partition in owned {
         let fresh =
@@ -122,7 +136,14 @@ fn evaluate_some(bus: &Bus, evaluator: &mut Evaluator, references: &References, 
 }
 
 fn commit_two(bus: &mut Bus, evaluator: &mut Evaluator, snapshot: bool) {
-    bus.outputs.extend(evaluator.take_outputs());
+    let outputs = evaluator.take_outputs();
+    for output in &outputs {
+        if let Output::Reference(made) = output {
+            bus.references.add_profile(made.profile.clone());
+            bus.references.activate(made.activation(Time::EPOCH));
+        }
+    }
+    bus.outputs.extend(outputs);
     for (key, value) in evaluator.take_changes(snapshot) {
         match value {
             Some(value) => bus.changelog.insert(key, value),
@@ -146,30 +167,23 @@ fn hear_some(bus: &Bus, evaluator: &mut Evaluator, heard: &mut usize, rng: &mut 
     }
 }
 
-fn with_faults(rows: &[Row], seed: u64, settings: &Arc<EvaluatorSettings>) -> Bus {
-    with_commands(rows, seed, settings, Vec::new())
-}
-
 /// Two instances of stage 1 and one of stage 2, with trouble until everything is read.
-pub fn with_commands(
-    rows: &[Row],
-    seed: u64,
-    settings: &Arc<EvaluatorSettings>,
-    control: Vec<(usize, Command)>,
-) -> Bus {
+pub fn with_faults(mut bus: Bus, seed: u64) -> Bus {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let references = world::references();
-    let mut bus = Bus { control, ..Bus::new(rows, settings) };
+    let (mut known_one, mut known_two) = (bus.references.clone(), bus.references.clone());
     let (mut heard, mut turns) = (0, 0);
     let mut split = 2;
     let all: Vec<i32> = (0..PARTITIONS as i32).collect();
     let mut instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
-    let mut evaluator = stage_two(&bus, &references);
+    let mut evaluator = stage_two(&bus, &known_two);
     loop {
         turns += 1;
         assert!(turns < 100_000, "a command waits for what is never decided");
         for instance in &mut instances {
-            read_some(&bus, instance, &references, &mut rng);
+            read_some(&bus, instance, &known_one, &mut rng);
+        }
+        if rng.random_range(0..6) == 0 {
+            known_one = bus.references.clone();
         }
         match rng.random_range(0..10) {
             0 => {
@@ -178,15 +192,22 @@ pub fn with_commands(
                 instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
             }
             1 => instances[0] = stage_one(&bus, &all[..split]),
-            2 => (evaluator, heard) = (stage_two(&bus, &references), bus.control_offset),
+            2 => {
+                known_two = bus.references.clone();
+                (evaluator, heard) = (stage_two(&bus, &known_two), bus.control_offset);
+            }
             at => commit_one(&mut bus, &mut instances[at % 2]),
         }
-        evaluate_some(&bus, &mut evaluator, &references, &mut rng);
+        evaluate_some(&bus, &mut evaluator, &known_two, &mut rng);
         hear_some(&bus, &mut evaluator, &mut heard, &mut rng);
         if rng.random_range(0..4) == 0 {
             let snapshot = rng.random_range(0..3) == 0;
             commit_two(&mut bus, &mut evaluator, snapshot);
             bus.control_offset = heard;
+        }
+        // Whoever counts by a reference has read it, and so can whoever merges that.
+        if rng.random_range(0..3) == 0 || known_one.generation() != known_two.generation() {
+            known_two = bus.references.clone();
         }
         let is_read = (0..PARTITIONS as i32).all(|partition| {
             let position = bus.positions.get(&partition).map_or(0, |position| position.next_offset);
@@ -248,7 +269,8 @@ fn is_the_same_under_faults(seed: u64, settings: &Arc<EvaluatorSettings>) -> Vec
     // Late rows too: their own partition decides, so trouble does not change them.
     let rows = world::stream(seed, 12_000, 900);
     let outputs = without_faults(&rows, settings);
-    let (expected, found) = (comparable(&outputs), comparable(&with_faults(&rows, seed, settings).outputs));
+    let bus = Bus::new(&rows, settings);
+    let (expected, found) = (comparable(&outputs), comparable(&with_faults(bus, seed).outputs));
     for (model, decided) in &expected {
         assert_eq!(decided.len(), found[model].len(), "seed {seed}, model {model}");
         for (expected, found) in decided.iter().zip(&found[model]) {
@@ -291,7 +313,7 @@ fn how_far_windows_reach_back_may_change_while_state_is_kept() {
 #[test]
 fn a_restored_stage_two_has_the_same_state() {
     let rows = world::stream(77, 12_000, 200);
-    let bus = with_faults(&rows, 77, &world::evaluator_settings());
+    let bus = with_faults(Bus::new(&rows, &world::evaluator_settings()), 77);
     let references = world::references();
     let (mut one, mut two) = (stage_two(&bus, &references), stage_two(&bus, &references));
     assert_eq!(one.open_rows(), two.open_rows());

@@ -11,14 +11,14 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const PARTITIONS: usize = 4;
+pub const PARTITIONS: usize = 4;
 /// Event time of the first row, a whole number of windows after the epoch.
 pub const START_MS: i64 = 1_772_409_600_000;
 const WINDOW_MS: i64 = 60_000;
 /// Rows in a second of event time.
 const RATE: i64 = 20;
 
-const SETTINGS: &str = "[input]\ntopics = ['@INPUT@']\nstart = 'earliest'\nmax_future_skew = '36500d'\n\
+pub const SETTINGS: &str = "[input]\ntopics = ['@INPUT@']\nstart = 'earliest'\nmax_future_skew = '36500d'\n\
     [window]\nsize = '60s'\nslide = '20s'\nlook = '5s'\nallowed_lateness = '2s'\nidle_timeout = '1h'\n\
     [commit]\ninterval = '100ms'\nsnapshot_interval = '1s'\n\
     [policy]\nmin_rows = 100\nwarmup = '0s'\nevent_cooldown = '0s'\n\
@@ -116,7 +116,7 @@ fn trickle(deployment: &Deployment, events: &[String], time: Duration) {
 }
 
 /// Waits until the reports are all there, ends the instances, and compares everything that came out.
-fn assert_as_if_nothing_had_happened(
+pub fn assert_as_if_nothing_had_happened(
     deployment: &Deployment,
     expected: &Decided,
     instances: Vec<Driftline>,

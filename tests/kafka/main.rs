@@ -4,6 +4,7 @@
 
 mod avro_input;
 mod bad_input;
+mod bootstrap;
 mod book;
 mod bus_consumer;
 mod bus_embedded;

@@ -134,11 +134,13 @@ struct Summary {
     limited: u64,
     /// Rows in panes that are still open.
     open_rows: u64,
-    /// Rows counted by another reference than their pane's: a replay has one reference a model.
+    /// Rows counted by another reference than their pane's: none, since all stand in their order.
     conflict: u64,
     windows: u64,
     drift_events: u64,
     triggers: u64,
+    /// References that were made of first rows.
+    references: u64,
     dead_letter_reasons: BTreeMap<&'static str, u64>,
     /// How far event time has come.
     watermark: Option<Time>,
@@ -280,6 +282,7 @@ impl Replay<'_> {
             Output::Report(_) => self.summary.windows += 1,
             Output::Event(_) => self.summary.drift_events += 1,
             Output::Trigger(_) => self.summary.triggers += 1,
+            Output::Reference(_) => self.summary.references += 1,
             Output::Command(command) => {
                 let (id, kind) = (&command.id, &command.r#type);
                 match &command.refusal {

@@ -89,6 +89,11 @@ max_attempts = 3
 ttl = "72h"
 run_ttl = "7d"
 reject_hold = "7d"
+[bootstrap]
+min_rows = 10000
+min_duration = "24h"
+max_duration = "7d"
+trust_bootstrap = false
 [limits]
 models = 1000
 live_versions = 5

@@ -102,13 +102,11 @@ on = ["performance"]
 schedule = "monthly"
 [policy.mute]
 max = "0s"
-[bootstrap]
-min_rows = 10000
 [metrics]
 features = "incident"
 [[model]]
 name = "fraud"
-on_missing_reference = "bootstrap"
+on_missing_reference = "guess"
 [model.features.amount]
 sensitive = true
 "#;
@@ -134,17 +132,15 @@ sensitive = true
       help: write "every 30d"
     `policy.mute.max` must be longer than nothing
       --> driftline.toml:14:7
-    `bootstrap.min_rows` is not built yet: a reference made from the first production data
-      --> driftline.toml:16:1
       help: leave it out
     `metrics.features` can't be "incident": this is not built yet
-      --> driftline.toml:18:12
+      --> driftline.toml:16:12
       help: what is built: none
-    `model.on_missing_reference` can't be "bootstrap": this is not built yet
-      --> driftline.toml:21:24
-      help: what is built: wait, inherit
+    `model.on_missing_reference` can't be "guess"
+      --> driftline.toml:19:24
+      help: known: wait, inherit, bootstrap
     `model.features.amount.sensitive` is not built yet: hashed categories
-      --> driftline.toml:23:1
+      --> driftline.toml:21:1
       help: leave it out: it is as if it were false
     "#);
 }
@@ -215,5 +211,18 @@ topics = ["drift-event"]
     `model.topics` names "drift-event", which `input.topics` does not
       --> driftline.toml:13:11
       help: did you mean `drift-events`?
+    "#);
+}
+
+#[test]
+fn a_bootstrap_is_not_shorter_than_its_shortest_nor_of_no_rows() {
+    let text = "[bootstrap]\nmin_rows = 0\nmin_duration = '8d'\ntrust_bootstrap = 'yes'\n";
+    assert_snapshot!(mistakes(text), @r#"
+    `bootstrap.min_rows` must be from 1 to 1000000000, not 0
+      --> driftline.toml:2:12
+    `bootstrap.max_duration` is shorter than `bootstrap.min_duration`
+      --> driftline.toml:3:16
+    `bootstrap.trust_bootstrap` must be true or false, not a text
+      --> driftline.toml:4:19
     "#);
 }

@@ -54,7 +54,7 @@ fn each_sample(visitor: &mut impl EachSample) {
     for name in ["reference-profile", "reference-activation", "reference-activation-nulls"] {
         visitor.sample::<ReferenceMessage>(name, &testdata(name, "json"));
     }
-    for name in ["delta", "delta-nulls", "delta-watermark"] {
+    for name in ["delta", "delta-nulls", "delta-gathered", "delta-watermark"] {
         visitor.sample::<DeltaMessage>(name, &testdata(name, "json"));
     }
     let kinds = ["incident", "incident-nulls", "incident-empty", "model", "model-nulls", "model-empty"];
