@@ -273,7 +273,7 @@ fn configure(case: Case, directory: &TempDir, id: &str, input: &str) -> PathBuf 
     let toml = format!(
         "[kafka]\nbrokers = '{}'\napplication_id = '{id}'\n[kafka.properties]\n\"group.protocol\" = \"consumer\"\n\
          [input]\ntopics = ['{input}']\nstart = 'earliest'\nformat = '{}'\n{schemas}\
-         [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\npartitions = {PARTITIONS}\n\
+         [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\npartitions = {PARTITIONS}\n\
          [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
          [window]\nsize = '10m'\nslide = '1m'\n[http]\nlisten = '127.0.0.1:{}'\n\
          {}",

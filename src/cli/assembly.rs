@@ -99,13 +99,13 @@ impl Service {
 
     /// The paths that take commands; `None` where commands are written as Avro, by ids that only the
     /// registry knows, which is not asked before the server answers.
-    fn commands(&self) -> Result<Option<Router>> {
+    fn commands(&self) -> Option<Router> {
         if self.connection.registry.is_some() && self.config.writes_avro() {
-            return Ok(None);
+            return None;
         }
         let (kafka, encodings) = (&self.context.kafka, Encodings::without_registry());
-        let desk = CommandDesk::new(kafka, &self.context.topics, &encodings, self.context.schemas.clone())?;
-        Ok(Some(serve::command_routes(Arc::new(desk))))
+        let desk = CommandDesk::new(kafka, &self.context.topics, &encodings, self.context.schemas.clone());
+        Some(serve::command_routes(Arc::new(desk)))
     }
 
     /// Serves page, API and probes where the configuration says, or at the first of `others` that is
@@ -118,7 +118,7 @@ impl Service {
             token: token.as_ref().map(|token| token.reveal().into()),
             anyone_reads: *allow_anonymous,
         };
-        let (mut others, commands) = (others.iter(), self.commands()?);
+        let (mut others, commands) = (others.iter(), self.commands());
         loop {
             let identity = Identity {
                 application_id: self.config.kafka.application_id.clone(),

@@ -23,7 +23,7 @@ pub struct CommandDesk {
     partitions: u32,
     encoding: Encoding,
     schemas: Arc<dyn SchemaSource>,
-    publisher: Publisher,
+    publisher: Mutex<Option<Publisher>>,
     heard: Mutex<Heard>,
 }
 
@@ -39,24 +39,21 @@ struct Heard {
 
 impl CommandDesk {
     /// A desk for the control topic among `topics`; it connects when it is first used.
-    ///
-    /// # Errors
-    /// The settings do not make a producer.
     pub fn new(
         kafka: &KafkaSettings,
         topics: &StageTopics,
         encodings: &Encodings,
         schemas: Arc<dyn SchemaSource>,
-    ) -> Result<Self> {
-        Ok(CommandDesk {
+    ) -> Self {
+        CommandDesk {
             kafka: kafka.clone(),
             topic: topics.control.clone(),
             partitions: topics.partitions.unsigned_abs(),
             encoding: encodings.control,
             schemas,
-            publisher: Publisher::new(kafka)?,
+            publisher: Mutex::default(),
             heard: Mutex::default(),
-        })
+        }
     }
 
     /// Sends a command to the owner of its model; it is on the topic when this returns.
@@ -65,14 +62,20 @@ impl CommandDesk {
     /// The brokers refuse it, or do not answer in 30 s (retriable).
     pub fn send(&self, command: &Command) -> Result<()> {
         let (key, payload) = (command.model.as_bytes(), encode(command, self.encoding)?);
-        self.publisher.send(Outgoing {
+        // Nothing but the publisher itself is changed while it is held.
+        let mut publisher = self.publisher.lock().unwrap_or_else(PoisonError::into_inner);
+        let publisher = match &mut *publisher {
+            Some(publisher) => publisher,
+            none => none.insert(Publisher::new(&self.kafka)?),
+        };
+        publisher.send(Outgoing {
             topic: &self.topic,
             partition: Some(partition_of(key, self.partitions)),
             key: Some(key),
             payload: Some(&payload),
             ..Outgoing::default()
         })?;
-        self.publisher.flush()
+        publisher.flush()
     }
 
     /// The command of this id, with what became of it as far as it is known now; `None`: there is

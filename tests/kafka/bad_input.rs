@@ -400,7 +400,7 @@ fn missing_topics_of_its_own_end_it_with_all_their_names_and_the_way_out() {
     let toml = |deltas: &str| {
         format!(
             "[kafka]\nbrokers = '{}'\napplication_id = '{id}'\n\
-             [topics]\nreferences = '{references}'\ndeltas = '{deltas}'\npanes = '{deltas}-panes'\npartitions = 3\n\
+             [topics]\nreferences = '{references}'\ndeltas = '{deltas}'\npanes = '{deltas}-panes'\ncontrol = '{deltas}-control'\npartitions = 3\n\
              [output]\nevents = '{references}.e'\ntriggers = '{references}.t'\nreports = '{references}.r'\ndead_letters = '{references}.d'\n\
              [http]\nlisten = '127.0.0.1:{}'\n[[model]]\nname = 'm'\n",
             brokers(),
@@ -414,9 +414,11 @@ fn missing_topics_of_its_own_end_it_with_all_their_names_and_the_way_out() {
     };
     let (code, said) = run(&toml(&format!("{id}.deltas")));
     assert_eq!(code, Some(3), "{said}");
-    for part in
-        [&*format!("{id}.deltas, {id}.deltas-panes"), &format!("{references}.d"), "`driftline topics create"]
-    {
+    for part in [
+        &*format!("{id}.deltas, {id}.deltas-panes, {id}.deltas-control"),
+        &format!("{references}.d"),
+        "`driftline topics create",
+    ] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
     assert!(!said.contains(&format!("{references},")), "one that is there is not named: {said}");
@@ -425,6 +427,7 @@ fn missing_topics_of_its_own_end_it_with_all_their_names_and_the_way_out() {
     let wrong = topics.create("deltas", 2);
     for name in [
         format!("{wrong}-panes"),
+        format!("{wrong}-control"),
         format!("{references}.e"),
         format!("{references}.t"),
         format!("{references}.r"),

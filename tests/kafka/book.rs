@@ -50,7 +50,7 @@ fn move_to_own_topics(config: &Path) {
         .replace(BROKER, &format!("brokers = \"{brokers}\"\napplication_id = \"{id}\""))
         .replace("\"inference-events\"", &format!("\"{id}.in\""));
     let topics = format!(
-        "[topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\n\
+        "[topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\n\
          [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
          [http]\nlisten = '127.0.0.1:{port}'\n"
     );

@@ -81,7 +81,7 @@ impl SenderArgs {
         let connection = Connection::new(&config)?;
         TopicAdmin::new(&connection.kafka)?.reach()?;
         let (topics, encodings) = (config.stage_topics(), connection.encodings(&config)?);
-        let desk = CommandDesk::new(&connection.kafka, &topics, &encodings, connection.schemas.clone())?;
+        let desk = CommandDesk::new(&connection.kafka, &topics, &encodings, connection.schemas.clone());
         desk.send(command)?;
         let mut out = stdout();
         writeln!(out, "{} sent", command.id)?;
