@@ -1,17 +1,20 @@
 //! What the whole pipeline costs on a real broker, beside a bare `BaseConsumer::poll` loop that drops
-//! the same records.
+//! the same records, and beside other systems that do the same work.
 //!
 //! For each case the records are written once, to four partitions. Then, in turn, a process that only
-//! polls them and `driftline run` with both stages read them all: CPU time of the whole process, from
-//! its start until everything is read, or everything that it led to is committed. What a run with few
-//! records takes, which is the start, is taken off both. Each turn's figures are divided; the medians
-//! over turns are printed, one JSON object a case, and written to `target/bench/pipeline.jsonl`.
+//! polls them, `driftline run` with both stages, and each system asked for read them all: CPU time of
+//! the whole process, from its start until everything is read, or everything that it led to is
+//! committed. What a run with few records takes, which is the start, is taken off all of them. Each
+//! turn's figures are divided; the medians over turns are printed, one JSON object a case and system,
+//! and written to `target/bench/pipeline.jsonl`.
 //!
 //! Needs `KAFKA_BROKERS` (`make bench` starts a broker). `PIPELINE_EVENTS` and `PIPELINE_TURNS` change
-//! how much is done; arguments name the cases.
+//! how much is done, `PIPELINE_PEER_EVENTS` how much of it the others read. Arguments name cases, and
+//! systems beside ours (`python`, `streams`, `whylogs`, `evidently`, or `peers` for all of them).
 
 #[path = "../support/mod.rs"]
 mod events;
+mod peers;
 mod process;
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -20,6 +23,7 @@ use driftline::bus::{Isolation, KafkaSettings, OffsetReader, TopicPartition, com
 use driftline::event::WriterSchema;
 use driftline::reference::ProfileRecord;
 use events::{NARROW, Shape, WIDE};
+use peers::Peer;
 use process::Usage;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -41,13 +45,24 @@ struct Case {
     name: &'static str,
     format: &'static str,
     shape: Shape,
+    models: u64,
+    /// How many times fewer events are enough: large ones take as long.
+    fewer: usize,
 }
 
-const CASES: [Case; 4] = [
-    Case { name: "json_25", format: "json", shape: WIDE },
-    Case { name: "avro_25", format: "avro", shape: WIDE },
-    Case { name: "json_5", format: "json", shape: NARROW },
-    Case { name: "avro_5", format: "avro", shape: NARROW },
+const fn json(name: &'static str, shape: Shape, models: u64, fewer: usize) -> Case {
+    Case { name, format: "json", shape, models, fewer }
+}
+
+const CASES: [Case; 8] = [
+    json("json_25", WIDE, 1, 1),
+    Case { format: "avro", ..json("avro_25", WIDE, 1, 1) },
+    json("json_5", NARROW, 1, 1),
+    Case { format: "avro", ..json("avro_5", NARROW, 1, 1) },
+    json("json_100", Shape { numbers: 80, texts: 20 }, 1, 4),
+    json("json_1000", Shape { numbers: 800, texts: 200 }, 1, 40),
+    json("json_25_models_8", WIDE, 8, 1),
+    json("json_25_models_64", WIDE, 64, 1),
 ];
 
 fn main() {
@@ -65,46 +80,87 @@ fn main() {
         std::env::var(name).map_or(usual, |text| text.parse().expect("a whole number"))
     };
     let (count, turns) = (number("PIPELINE_EVENTS", 1_000_000), number("PIPELINE_TURNS", 5));
+    let peer_count = number("PIPELINE_PEER_EVENTS", 250_000).min(count);
+    let is_asked = |name: &str| args.iter().any(|arg| arg == name);
+    let peers: Vec<Peer> =
+        Peer::ALL.into_iter().filter(|peer| is_asked(peer.name()) || is_asked("peers")).collect();
+    peers.iter().for_each(|peer| peer.prepare());
+    let names_case = CASES.iter().any(|case| is_asked(case.name));
     for case in CASES {
-        if args.is_empty() || args.iter().any(|arg| arg == case.name) {
-            let line = measure(case, count, turns).to_string();
-            println!("{line}");
-            keep(&line);
+        if is_asked(case.name) || !names_case {
+            // The others read JSON.
+            let peers = if case.format == "json" { &peers[..] } else { &[] };
+            for line in measure(case, count / case.fewer, peer_count / case.fewer, turns, peers) {
+                println!("{line}");
+                keep(&line.to_string());
+            }
         }
     }
 }
 
-/// One turn's figures.
+/// What a system took in one turn.
 #[derive(Debug, Clone, Copy)]
 struct Turn {
-    bare_us: f64,
-    own_us: f64,
+    cpu_us: f64,
+    ratio: f64,
     events_per_s: f64,
-    rss_bytes: u64,
+    rss_bytes: f64,
 }
 
-fn measure(case: Case, count: usize, turns: usize) -> serde_json::Value {
+fn measure(
+    case: Case,
+    count: usize,
+    peer_count: usize,
+    turns: usize,
+    peers: &[Peer],
+) -> Vec<serde_json::Value> {
     let topics = Topics::new();
     let (few, all) = (topics.create("few", PARTITIONS), topics.create("all", PARTITIONS));
     let bytes = write(case, &few, FEW);
     let bytes = (bytes + write(case, &all, count)) / (FEW + count) as u64;
-    let per_event = |all: Usage, few: Usage| (all.cpu - few.cpu).as_secs_f64() * 1e6 / (count - FEW) as f64;
-    let turns: Vec<Turn> = (0..turns)
-        .map(|_| {
-            let bare_us = per_event(bare(&all, count), bare(&few, FEW));
-            let (own_few, own_all) = (own(case, &few, FEW), own(case, &all, count));
-            let seconds = (own_all.wall.saturating_sub(own_few.wall)).as_secs_f64();
+    let directory = TempDir::new().expect("a temporary directory");
+    let reference = directory.path().join("reference.csv");
+    std::fs::write(&reference, case.shape.reference_csv()).expect("the reference is written");
+    let mut of_systems: BTreeMap<&str, Vec<Turn>> = BTreeMap::new();
+    for _ in 0..turns {
+        let started = bare(&few, FEW);
+        let bare = per_event(bare(&all, count), started, count);
+        let mut take = |system: &'static str, all: Usage, few: Usage, count: usize| {
+            let cpu_us = per_event(all, few, count);
+            let seconds = all.wall.saturating_sub(few.wall).as_secs_f64();
             let turn = Turn {
-                bare_us,
-                own_us: per_event(own_all, own_few),
+                cpu_us,
+                ratio: cpu_us / bare,
                 events_per_s: (count - FEW) as f64 / seconds,
-                rss_bytes: own_all.rss_bytes,
+                rss_bytes: all.rss_bytes as f64,
             };
-            eprintln!("{}: {turn:?}", case.name);
-            turn
-        })
-        .collect();
-    let median = |of: &dyn Fn(&Turn) -> f64| {
+            eprintln!("{} {system}: {turn:?}", case.name);
+            of_systems.entry(system).or_default().push(turn);
+        };
+        take("bare", self::bare(&all, count), started, count);
+        take("driftline", own(case, &all, count), own(case, &few, FEW), count);
+        for peer in peers {
+            let between = |name: &str| topics.create(name, PARTITIONS);
+            let run = |topic: &str, count: usize| {
+                let between = between(&unique("between"));
+                process::until_ended(peer.command(topic, &between, count, &reference), PATIENCE)
+            };
+            let (all, few) = (run(&all, peer_count), run(&few, FEW));
+            take(peer.name(), all, few, peer_count);
+        }
+    }
+    let lines = of_systems.iter().map(|(system, turns)| line(case, system, turns, bytes));
+    lines.collect()
+}
+
+/// Microseconds of CPU time an event, without the start.
+fn per_event(all: Usage, few: Usage, count: usize) -> f64 {
+    all.cpu.saturating_sub(few.cpu).as_secs_f64() * 1e6 / (count - FEW) as f64
+}
+
+/// The medians of a system's turns.
+fn line(case: Case, system: &str, turns: &[Turn], bytes: u64) -> serde_json::Value {
+    let median = |of: fn(&Turn) -> f64| {
         let mut values: Vec<f64> = turns.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
@@ -112,17 +168,15 @@ fn measure(case: Case, count: usize, turns: usize) -> serde_json::Value {
     let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
     json!({
         "case": case.name,
-        "system": "driftline",
+        "system": system,
         "format": case.format,
         "features": case.shape.numbers + case.shape.texts,
-        "models": 1,
-        "events": count,
+        "models": case.models,
         "bytes_per_event": bytes,
-        "cpu_us_per_event": rounded(median(&|turn| turn.own_us)),
-        "bare_cpu_us_per_event": rounded(median(&|turn| turn.bare_us)),
-        "ratio_to_bare": rounded(median(&|turn| turn.own_us / turn.bare_us)),
-        "events_per_s": median(&|turn| turn.events_per_s).round(),
-        "peak_rss_bytes": median(&|turn| turn.rss_bytes as f64),
+        "cpu_us_per_event": rounded(median(|turn| turn.cpu_us)),
+        "ratio_to_bare": rounded(median(|turn| turn.ratio)),
+        "events_per_s": median(|turn| turn.events_per_s).round(),
+        "peak_rss_bytes": median(|turn| turn.rss_bytes),
         "turns": turns.len(),
     })
 }
@@ -143,7 +197,7 @@ fn write(case: Case, topic: &str, count: usize) -> u64 {
     };
     if case.format == "json" {
         let events = case.shape.events(2, count).enumerate();
-        events.for_each(|(number, values)| send(number, values.json(case.shape).as_bytes()));
+        events.for_each(|(number, values)| send(number, values.json(case.shape, case.models).as_bytes()));
     } else {
         let fingerprint = WriterSchema::parse(&case.shape.avro_schema()).expect("a schema").fingerprint();
         let head = [&[0xC3, 0x01][..], &fingerprint.to_le_bytes()].concat();
@@ -212,17 +266,21 @@ fn configure(case: Case, directory: &TempDir, id: &str, input: &str) -> PathBuf 
     } else {
         String::new()
     };
+    let model = |number| {
+        let (name, reference) = (events::model(number), path("reference.json"));
+        format!("[[model]]\nname = '{name}'\nreference = '{}'\n", reference.display())
+    };
     let toml = format!(
         "[kafka]\nbrokers = '{}'\napplication_id = '{id}'\n[kafka.properties]\n\"group.protocol\" = \"consumer\"\n\
          [input]\ntopics = ['{input}']\nstart = 'earliest'\nformat = '{}'\n{schemas}\
          [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\npartitions = {PARTITIONS}\n\
          [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
          [window]\nsize = '10m'\nslide = '1m'\n[http]\nlisten = '127.0.0.1:{}'\n\
-         [[model]]\nname = 'fraud'\nreference = '{}'\n",
+         {}",
         brokers(),
         case.format,
         free_port(),
-        path("reference.json").display(),
+        (0..case.models).map(model).collect::<String>(),
     );
     std::fs::write(path("driftline.toml"), toml).expect("the configuration is written");
     path("driftline.toml")

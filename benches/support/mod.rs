@@ -26,6 +26,14 @@ pub struct Shape {
 pub const WIDE: Shape = Shape { numbers: 20, texts: 5 };
 pub const NARROW: Shape = Shape { numbers: 4, texts: 1 };
 
+/// Rows of the reference.
+const REFERENCE_ROWS: usize = 20_000;
+
+/// The name of a model by its number.
+pub fn model(number: u64) -> String {
+    if number == 0 { "fraud".to_owned() } else { format!("fraud-{number}") }
+}
+
 /// One event's values.
 pub struct Values {
     pub number: u64,
@@ -103,7 +111,19 @@ impl Shape {
 
     /// The events as JSON.
     pub fn json(self, seed: u64, count: usize) -> Vec<String> {
-        self.events(seed, count).map(|values| values.json(self)).collect()
+        self.events(seed, count).map(|values| values.json(self, 1)).collect()
+    }
+
+    /// The rows of the reference, as CSV.
+    pub fn reference_csv(self) -> String {
+        let heading: Vec<String> = self.names().chain(["prediction".to_owned()]).collect();
+        let rows = self.events(1, REFERENCE_ROWS).map(|values| {
+            let numbers = values.numbers.iter().map(|number| format!("{number:?}"));
+            let cells: Vec<String> =
+                numbers.chain(values.texts).chain([format!("{:?}", values.score)]).collect();
+            cells.join(",")
+        });
+        [heading.join(",")].into_iter().chain(rows).map(|line| line + "\n").collect()
     }
 
     /// What events of another seed are like.
@@ -115,7 +135,7 @@ impl Shape {
         let options = BuildOptions { kinds: kinds.collect(), ..BuildOptions::default() };
         let mut builder = ProfileBuilder::new(options);
         let names: Vec<Name> = self.names().chain(["prediction".to_owned()]).map(Name::from).collect();
-        for values in self.events(1, 20_000) {
+        for values in self.events(1, REFERENCE_ROWS) {
             let numbers = values.numbers.iter().chain([&values.score]).map(|number| Value::Number(*number));
             let texts = values.texts.iter().map(|text| Value::Text(text.into()));
             let row: Vec<Value<'_>> = {
@@ -151,14 +171,16 @@ impl Shape {
 }
 
 impl Values {
-    pub fn json(&self, shape: Shape) -> String {
+    /// The event as JSON, of one of so many models.
+    pub fn json(&self, shape: Shape, models: u64) -> String {
         let numbers = self.numbers.iter().map(|number| format!("{number:?}"));
         let columns = numbers.chain(self.texts.iter().map(|text| format!("{text:?}")));
         let features: Vec<String> =
             shape.names().zip(columns).map(|(name, value)| format!("{name:?}:{value}")).collect();
         format!(
-            r#"{{"id":"{:016x}","model":"fraud","version":"7","time":"{}","features":{{{}}},"prediction":{:?}}}"#,
+            r#"{{"id":"{:016x}","model":"{}","version":"7","time":"{}","features":{{{}}},"prediction":{:?}}}"#,
             self.number,
+            model(self.number / 4 % models),
             Time::from_ms(self.time_ms),
             features.join(","),
             self.score

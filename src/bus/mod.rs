@@ -8,6 +8,8 @@
 //! [`LogReader`] restores their state, and each commit writes records and
 //! offsets together.
 
+// Partitions that are read beside those of a group.
+mod assigned;
 // A stage's consumer: partitions come, records come, partitions go.
 mod consumer;
 // A small broker inside this process, for the demo and for quick tests.
@@ -48,6 +50,7 @@ mod topics;
 // One transaction for records and offsets.
 mod transaction;
 
+pub use assigned::AssignedReader;
 pub use consumer::StageConsumer;
 pub use embedded::EmbeddedBroker;
 pub use follower::{CatchUp, Follower};

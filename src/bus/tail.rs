@@ -144,6 +144,31 @@ impl Tail {
         Ok(Outcome::Complete)
     }
 
+    /// Gives what has come since the last call, at most `most` records, and waits for nothing.
+    pub(super) fn take(&mut self, most: usize, on_record: &mut OnRecord<'_>) -> Result<()> {
+        for _ in 0..most {
+            match self.consumer.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    let offset = message.offset();
+                    let Some(cursor) = self.cursors.get_mut(&message.partition()) else { continue };
+                    if offset >= cursor.position {
+                        cursor.position = offset + 1;
+                        on_record(&Record::new(message))?;
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Err(error)) => tracing::debug!(error = %self.trouble(&error)?, "reading goes on"),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The next offset to give of a partition that is read.
+    pub(super) fn position(&self, partition: i32) -> Option<i64> {
+        self.cursors.get(&partition).map(|cursor| cursor.position)
+    }
+
     fn remaining(&self, targets: &BTreeMap<i32, i64>) -> i64 {
         let left = targets.iter().map(|(partition, target)| {
             self.cursors.get(partition).map_or(0, |cursor| (target - cursor.position).max(0))

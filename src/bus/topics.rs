@@ -146,6 +146,11 @@ impl TopicAdmin {
         answer.map(drop).map_err(|error| fault::kafka("no Kafka broker answers", &error).at(&self.brokers))
     }
 
+    /// The cluster's id, where the brokers tell it.
+    pub fn cluster_id(&self) -> Option<String> {
+        self.client.inner().fetch_cluster_id(REACH).filter(|id| !id.is_empty())
+    }
+
     /// Those of `names` that exist and that this user may see, with the number of their partitions.
     ///
     /// # Errors

@@ -7,10 +7,10 @@ use crate::config::{Config, HttpConfig};
 use crate::error::{Error, Result};
 use crate::event::SchemaSource;
 use crate::observe::{Clock, Health, Metrics, Stage};
-use crate::serve::{self, Identity, Pages, Server};
+use crate::serve::{self, Desk, Identity, Pages, Server};
 use crate::service::{
-    Encodings, Following, RegistrySchemas, StageContext, Stop, ViewFeed, find_topics, run_evaluate,
-    run_sketch, run_view,
+    CommandDesk, Encodings, Following, RegistrySchemas, StageContext, Stop, ViewFeed, find_topics,
+    run_evaluate, run_sketch, run_view,
 };
 use crate::view::{Limits, SharedView, View};
 use crate::wire::Record;
@@ -71,6 +71,7 @@ impl Service {
             topics: config.stage_topics(),
             encodings: Encodings::without_registry(),
             max_record_bytes: None,
+            cluster_id: None,
             registry_url: config
                 .schema_registry
                 .as_ref()
@@ -106,17 +107,29 @@ impl Service {
             anyone_reads: *allow_anonymous,
         };
         let mut others = others.iter();
+        let commands = self.desk()?.map(serve::commands);
         loop {
             let identity = Identity {
                 application_id: self.config.kafka.application_id.clone(),
                 instance: self.config.kafka.instance.clone().unwrap_or_default(),
             };
-            let pages = Pages { view: self.view.clone(), identity, commands: None };
+            let pages = Pages { view: self.view.clone(), identity, commands: commands.clone() };
             match (serve::start(&settings, self.metrics(), self.health(), pages), others.next()) {
                 (Err(_), Some(other)) => settings.listen = *other,
                 (outcome, _) => return outcome,
             }
         }
+    }
+
+    /// Where commands over HTTP go; `None` where they are written as Avro, by ids that only the registry
+    /// knows, which is not asked before the server answers.
+    fn desk(&self) -> Result<Option<Arc<dyn Desk>>> {
+        if self.connection.registry.is_some() && self.config.writes_avro() {
+            return Ok(None);
+        }
+        let (kafka, encodings) = (&self.context.kafka, Encodings::without_registry());
+        let desk = CommandDesk::new(kafka, &self.context.topics, &encodings, self.context.schemas.clone())?;
+        Ok(Some(Arc::new(desk)))
     }
 
     /// Waits for broker and registry, then starts `stages`, each on a thread of its own; one that
@@ -127,7 +140,7 @@ impl Service {
     pub fn start(&self, stages: &[Stage]) -> Result<Vec<JoinHandle<Result<()>>>> {
         let mut context = self.context.clone();
         if !context.is_embedded {
-            context.max_record_bytes = self.topics(stages)?;
+            (context.max_record_bytes, context.cluster_id) = self.topics(stages)?;
         }
         context.encodings = self.patiently(stages, || self.connection.encodings(&self.config))?;
         let mut threads = vec![self.view(&context)?];
@@ -174,8 +187,8 @@ impl Service {
         thread.map_err(|error| Error::file(format!("cannot start a thread: {error}")))
     }
 
-    /// The largest record that the topics take. Missing inputs are told and waited for by stage 1.
-    fn topics(&self, stages: &[Stage]) -> Result<Option<usize>> {
+    /// The largest record that the topics take, and the cluster's id. Missing inputs are told and waited for by stage 1.
+    fn topics(&self, stages: &[Stage]) -> Result<(Option<usize>, Option<String>)> {
         let StageContext { kafka, topics, references, .. } = &self.context;
         let inputs = &self.config.input.topics;
         let found = self.patiently(stages, || find_topics(kafka, topics, &references.topic, inputs))?;
@@ -185,7 +198,7 @@ impl Service {
                 "the input topic does not exist; it is read once it does: mend `input.topics` if the name is wrong"
             );
         }
-        Ok(found.max_record_bytes)
+        Ok((found.max_record_bytes, found.cluster_id))
     }
 
     /// Tries until it works or cannot work. Says why not, at first and now and then; the probes see

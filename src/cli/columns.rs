@@ -1,6 +1,6 @@
 //! Which columns of a table are monitored, and as what: the options that several commands share.
 
-use crate::event::Value;
+use crate::event::{Value, is_prediction};
 use crate::files::{Format, Row, Table, TimeColumn};
 use crate::policy::ModelSettings;
 use crate::reference::BuildOptions;
@@ -89,11 +89,6 @@ fn borrowed<'a>(value: &'a Value<'static>) -> Value<'a> {
         Value::Literal(text) => Value::Literal(Cow::Borrowed(text)),
         Value::Other => Value::Other,
     }
-}
-
-/// Whether a column is the prediction or one of its outputs.
-pub(super) fn is_prediction(name: &str) -> bool {
-    name.strip_prefix(PREDICTION).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Reads `NAME=VALUE`; a name may hold `=` itself.

@@ -8,6 +8,7 @@ mod assembly;
 mod calibrate;
 mod check;
 mod columns;
+mod control;
 mod demo;
 mod feed;
 mod init;
@@ -72,6 +73,12 @@ enum Command {
     Report(report::ReportArgs),
     Simulate(simulate::SimulateArgs),
     Tail(tail::TailArgs),
+    Mute(control::MuteArgs),
+    Unmute(control::UnmuteArgs),
+    #[command(subcommand)]
+    Incident(control::Incident),
+    #[command(subcommand)]
+    Trigger(control::Trigger),
     Validate(validate::ValidateArgs),
     #[command(subcommand)]
     Topics(topics::Command),
@@ -158,6 +165,10 @@ fn run(cli: Cli) -> Ran {
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Tail(args) => tail::run(&args),
+        Command::Mute(args) => control::mute(&args),
+        Command::Unmute(args) => control::unmute(&args),
+        Command::Incident(command) => control::incident(&command),
+        Command::Trigger(command) => control::trigger(&command),
         Command::Validate(args) => validate::run(&args),
         Command::Topics(command) => topics::run(command),
         Command::Schema(args) => schema::run(&args),

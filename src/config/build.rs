@@ -5,7 +5,11 @@ use super::{Config, InputConfig, NameSource, SchemaFile, TimeSource, UnknownFeat
 use crate::engine::{self, EvaluatorSettings, Layout, SketcherSettings};
 use crate::error::{Error, Result};
 use crate::event::{self, Decoder, Envelope, Fields, NameFrom, SchemaSource, TimeFrom, WriterSchema};
+use crate::policy::BootstrapSettings;
+use crate::words::Season;
 use std::sync::Arc;
+
+const WEEK_MS: i64 = 604_800_000;
 
 impl Config {
     /// The settings of stage 1.
@@ -41,7 +45,21 @@ impl Config {
             max_models: self.limits.models,
             max_versions: self.limits.live_versions,
             max_segments: self.limits.segments,
+            max_features: self.limits.features,
+            unseen_cap: self.limits.categories,
+            bootstrap: self.bootstrap(),
+            lead_ms: self.references.lead_ms,
+            season: self.window.season.clone(),
         }
+    }
+
+    /// How references are made of first rows: of a whole week at least, where that is the season.
+    fn bootstrap(&self) -> BootstrapSettings {
+        let is_week = self.window.season.as_ref().is_some_and(|clock| clock.season() == Season::Week);
+        let least = if is_week { WEEK_MS } else { 0 };
+        let min_duration_ms = self.bootstrap.min_duration_ms.max(least);
+        let max_duration_ms = self.bootstrap.max_duration_ms.max(least);
+        BootstrapSettings { min_duration_ms, max_duration_ms, ..self.bootstrap }
     }
 
     /// The envelope of input events, with the segment pointers of all models.
@@ -133,6 +151,18 @@ mod tests {
         assert_eq!(evaluator.layout.partitions, 4);
         assert_eq!(evaluator.models["a"].1, config.config_id(config.model("a").unwrap()));
         assert_ne!(evaluator.models["a"].1, evaluator.models["b"].1);
+    }
+
+    #[test]
+    fn a_bootstrap_in_a_season_of_a_week_takes_a_whole_one() {
+        let spans = |toml: &str| {
+            let BootstrapSettings { min_duration_ms, max_duration_ms, .. } =
+                config(toml).evaluator(1).bootstrap;
+            (min_duration_ms / 3_600_000, max_duration_ms / 3_600_000)
+        };
+        assert_eq!(spans(""), (24, 168));
+        assert_eq!(spans("window.season = 'day'\nbootstrap.max_duration = '2d'"), (24, 48));
+        assert_eq!(spans("window.season = 'week'\nbootstrap.max_duration = '2d'"), (168, 168));
     }
 
     #[test]

@@ -51,6 +51,7 @@ impl Config {
         StageTopics {
             deltas: self.topics.deltas.clone(),
             panes: self.topics.panes.clone(),
+            control: self.topics.control.clone(),
             partitions: self.topics.partitions.cast_signed(),
             events: self.output.events.clone(),
             triggers: self.output.triggers.clone(),
@@ -141,6 +142,11 @@ impl Config {
             spec(&self.topics.references, 1, &[compacted]),
             spec(&self.topics.deltas, self.topics.partitions, &forever),
             spec(&self.topics.panes, self.topics.partitions, &[compacted, by_broker, often]),
+            spec(
+                &self.topics.control,
+                self.topics.partitions,
+                &[("cleanup.policy", "delete"), ("retention.ms", &days(7)), by_broker],
+            ),
             kept(&self.output.reports, &days(30)),
             kept(&self.output.events, &days(90)),
             kept(&self.output.triggers, &days(90)),

@@ -41,7 +41,7 @@ pub use service::{
     TopicsConfig, WindowConfig,
 };
 
-use crate::policy::{ModelSettings, PolicySettings};
+use crate::policy::{BootstrapSettings, ModelSettings, PolicySettings};
 use errors::Mistakes;
 use interpolate::Env;
 use section::Section;
@@ -73,6 +73,8 @@ pub struct Config {
     pub commit: CommitConfig,
     /// `[references]`.
     pub references: ReferencesConfig,
+    /// `[bootstrap]`.
+    pub bootstrap: BootstrapSettings,
     /// `[http]`.
     pub http: HttpConfig,
     /// `[policy]`; a model's own is in [`ModelSettings::policy`].
@@ -236,6 +238,7 @@ fn read_config(user: &Node, written: &[Node], mistakes: &Mistakes) -> Option<Con
     let topics = service::read_topics(root.section("topics"));
     let commit = service::read_commit(root.section("commit"));
     let references = service::read_references(root.section("references"));
+    let bootstrap = service::read_bootstrap(root.section("bootstrap"));
     let http = service::read_http(root.section("http"));
     let policy = policy::read(root.section("policy"));
     let limits = service::read_limits(root.section("limits"));
@@ -263,6 +266,7 @@ fn read_config(user: &Node, written: &[Node], mistakes: &Mistakes) -> Option<Con
         window: window?,
         commit: commit?,
         references: references?,
+        bootstrap: bootstrap?,
         http: http?,
         policy: policy?,
         limits: limits?,

@@ -44,8 +44,12 @@ pub(super) fn read(written: &Node, base: &Base, mistakes: &Mistakes) -> Option<M
     let on_missing_reference = section.read(
         "on_missing_reference",
         choice(
-            &[("wait", OnMissingReference::Wait), ("inherit", OnMissingReference::Inherit)],
-            &["bootstrap"],
+            &[
+                ("wait", OnMissingReference::Wait),
+                ("inherit", OnMissingReference::Inherit),
+                ("bootstrap", OnMissingReference::Bootstrap),
+            ],
+            &[],
         ),
     );
     let segments = section.read("segments", list(values::pointer));

@@ -7,23 +7,15 @@ use super::tree::{Entry, Node, Value};
 /// A setting, or a table of them: its path, the value that asks for nothing, and what is missing.
 type NotBuilt = (&'static str, Option<&'static str>, &'static str);
 
-const NOT_BUILT: [NotBuilt; 16] = [
-    ("bootstrap", None, "a reference made from the first production data"),
+const NOT_BUILT: [NotBuilt; 8] = [
     ("input.max_watermark_step", Some(""), "a bound on how far one event may move the watermark"),
     ("model.features.*.sensitive", Some("false"), "hashed categories"),
-    ("policy.mute", None, "mutes"),
-    ("policy.retrain.max_attempts", None, "acknowledging a trigger, which attempts are counted by"),
-    ("policy.retrain.reject_hold", None, "acknowledging a trigger, which can then be rejected"),
-    ("policy.retrain.run_ttl", None, "acknowledging a trigger, after which a run may expire"),
-    ("policy.retrain.schedule", Some(""), "retraining by schedule"),
     ("privacy", None, "hashed categories and dead letters without their payload"),
     ("privacy.categories", Some("plain"), "hashed categories"),
     ("privacy.dead_letters", Some("whole"), "dead letters without their payload"),
     ("privacy.key_file", None, "hashed categories"),
     ("labels", None, "labels, and performance by them"),
     ("input.labels", None, "labels, and performance by them"),
-    ("topics.control", None, "commands to a running service"),
-    ("output.control", None, "commands to a running service"),
 ];
 
 /// Whether `known_as` is a setting that is not built; complains unless its value asks for nothing.

@@ -3,7 +3,7 @@
 //! A model's `[model.policy]` is laid over it before it is read, so that one reader serves both.
 
 use super::section::Section;
-use super::tree::Value;
+use super::tree::{Node, Value};
 use super::values::{
     self, choice, duration, fraction, list, percent, positive, small_count, some_duration, some_fraction,
 };
@@ -12,7 +12,7 @@ use crate::policy::{
     BlockOn, Budget, Clear, Early, EventsPolicy, Levels, Mode, PolicySettings, Raise, RetrainOn,
     RetrainPolicy, Suffixes, Thresholds,
 };
-use crate::words::Severity;
+use crate::words::{Severity, parse_duration_ms};
 
 /// Reads `[policy]`.
 pub(super) fn read(mut section: Section) -> Option<PolicySettings> {
@@ -39,6 +39,7 @@ pub(super) fn read(mut section: Section) -> Option<PolicySettings> {
     let stale_after_ms = section.read("stale_after", some_duration);
     let version_retire_after_ms = section.read("version_retire_after", some_duration);
     let min_traffic_share = section.read("min_traffic_share", fraction);
+    let mute_max_ms = read_mute(section.section("mute"));
     let events = read_events(section.section("events"));
     let retrain = read_retrain(section.section("retrain"));
     section.close();
@@ -58,6 +59,7 @@ pub(super) fn read(mut section: Section) -> Option<PolicySettings> {
         stale_after_ms: stale_after_ms?,
         version_retire_after_ms: version_retire_after_ms?,
         min_traffic_share: min_traffic_share?,
+        mute_max_ms: mute_max_ms?,
         events: events?,
         retrain: retrain?,
     })
@@ -156,6 +158,12 @@ fn read_raise_and_clear(policy: &mut Section) -> Option<(Raise, Clear)> {
     Some((raise?, Clear { k: k?, n: n?, factor: factor? }))
 }
 
+fn read_mute(mut section: Section) -> Option<i64> {
+    let max_ms = section.read("max", some_duration);
+    section.close();
+    max_ms
+}
+
 fn read_events(mut section: Section) -> Option<EventsPolicy> {
     let max_feature_events = section.read("max_feature_events", small_count(1..=u32::MAX));
     let max_events_per_hour = section.read("max_events_per_hour", small_count(1..=u32::MAX));
@@ -204,7 +212,11 @@ fn read_retrain(mut section: Section) -> Option<RetrainPolicy> {
     let lookback_ms = section.read("lookback", some_duration);
     let cooldown_ms = section.read("cooldown", duration);
     let daily_budget = section.read("daily_budget", small_count(1..=u32::MAX));
+    let schedule_ms = section.read("schedule", every);
+    let max_attempts = section.read("max_attempts", small_count(1..=u32::MAX));
     let ttl_ms = section.read("ttl", some_duration);
+    let run_ttl_ms = section.read("run_ttl", some_duration);
+    let reject_hold_ms = section.read("reject_hold", duration);
     section.close();
     Some(RetrainPolicy {
         on: on?,
@@ -216,6 +228,20 @@ fn read_retrain(mut section: Section) -> Option<RetrainPolicy> {
         lookback_ms: lookback_ms?,
         cooldown_ms: cooldown_ms?,
         daily_budget: daily_budget?,
+        schedule_ms: schedule_ms?,
+        max_attempts: max_attempts?,
         ttl_ms: ttl_ms?,
+        run_ttl_ms: run_ttl_ms?,
+        reject_hold_ms: reject_hold_ms?,
     })
+}
+
+/// `"every 30d"`; the empty text stands for never.
+fn every(node: &Node) -> values::Read<Option<i64>> {
+    let Some(text) = values::optional_text(node)? else { return Ok(None) };
+    let ms = text.strip_prefix("every ").and_then(|length| parse_duration_ms(length).ok());
+    match ms.filter(|ms| *ms > 0) {
+        Some(ms) => Ok(Some(ms)),
+        None => values::refuse_with(format!("must be a schedule, not {text:?}"), "write \"every 30d\""),
+    }
 }

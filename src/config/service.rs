@@ -4,6 +4,7 @@ use super::input::{FORMATS, Format};
 use super::secret::{self, Secret};
 use super::section::Section;
 use super::values::{self, choice, count, optional_duration, refuse_with, size, small_count, some_duration};
+use crate::policy::BootstrapSettings;
 use crate::words::{Grid, Season, SeasonClock};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -35,7 +36,9 @@ pub struct TopicsConfig {
     pub deltas: String,
     /// The changelog of panes, incidents and triggers.
     pub panes: String,
-    /// Partitions of deltas and panes.
+    /// Commands, and what became of them.
+    pub control: String,
+    /// Partitions of deltas, panes and control.
     pub partitions: u32,
 }
 
@@ -132,9 +135,16 @@ pub(super) fn read_topics(mut section: Section) -> Option<TopicsConfig> {
     let references = section.read("references", values::topic);
     let deltas = section.read("deltas", values::topic);
     let panes = section.read("panes", values::topic);
+    let control = section.read("control", values::topic);
     let partitions = section.read("partitions", small_count(1..=10_000));
     section.close();
-    Some(TopicsConfig { references: references?, deltas: deltas?, panes: panes?, partitions: partitions? })
+    Some(TopicsConfig {
+        references: references?,
+        deltas: deltas?,
+        panes: panes?,
+        control: control?,
+        partitions: partitions?,
+    })
 }
 
 pub(super) fn read_window(mut section: Section) -> Option<WindowConfig> {
@@ -202,6 +212,26 @@ pub(super) fn read_references(mut section: Section) -> Option<ReferencesConfig> 
     let lead_ms = section.read("lead", values::duration);
     section.close();
     Some(ReferencesConfig { lead_ms: lead_ms? })
+}
+
+pub(super) fn read_bootstrap(mut section: Section) -> Option<BootstrapSettings> {
+    let min_rows = section.read("min_rows", count(1..=1_000_000_000));
+    let min_duration_ms = section.read("min_duration", some_duration);
+    let max_duration_ms = section.read("max_duration", some_duration);
+    let trust_bootstrap = section.read("trust_bootstrap", values::flag);
+    if let (Some(min), Some(max)) = (min_duration_ms, max_duration_ms)
+        && max < min
+    {
+        let what = "`bootstrap.max_duration` is shorter than `bootstrap.min_duration`".to_owned();
+        section.complain(&["max_duration", "min_duration"], what, None);
+    }
+    section.close();
+    Some(BootstrapSettings {
+        min_rows: min_rows?,
+        min_duration_ms: min_duration_ms?,
+        max_duration_ms: max_duration_ms?,
+        trust_bootstrap: trust_bootstrap?,
+    })
 }
 
 pub(super) fn read_http(mut section: Section) -> Option<HttpConfig> {

@@ -4,9 +4,10 @@ use super::delta::Delta;
 use super::sketcher::SketcherSettings;
 use crate::event::{Cell, Columns, Row};
 use crate::reference::{CoarseCells, FeatureProfile, Profile, ReferenceId};
-use crate::sketch::{Accumulator, FeatureSketch, category_name};
+use crate::sketch::{Accumulator, Census, FeatureSketch, category_name};
 use crate::window::{OffsetRange, PaneData, Source};
-use crate::words::{ModelKey, Name, Pane};
+use crate::words::{Kind, ModelKey, Name, Pane};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rows of one pane of a model key, by one reference, since the last commit.
@@ -24,6 +25,10 @@ pub(super) struct Buffer {
     places: Vec<Place>,
     /// Columns that the profile does not have, with their rows.
     unknown: Vec<(Name, u64)>,
+    /// Where values are gathered for a reference to come: the kinds that are said.
+    gathers: Option<BTreeMap<Name, Kind>>,
+    /// Columns that are gathered, with their kinds.
+    gathered: Vec<(Name, Option<Kind>, Census)>,
 }
 
 /// What becomes of a column.
@@ -32,17 +37,25 @@ enum Place {
     Number(usize),
     Category(usize),
     Unknown(usize),
+    Gathered(usize),
     Ignored,
 }
 
 impl Buffer {
-    /// An empty buffer for rows counted by `profile`.
-    pub fn new(profile: Option<Arc<Profile>>, settings: &SketcherSettings) -> Self {
+    /// An empty buffer for rows counted by `profile`; without one their values are gathered where
+    /// `gathers` says kinds.
+    pub fn new(
+        profile: Option<Arc<Profile>>,
+        gathers: Option<BTreeMap<Name, Kind>>,
+        settings: &SketcherSettings,
+    ) -> Self {
         let of = |feature: &FeatureProfile| {
             Accumulator::new(feature.kind, feature.basis.clone(), settings.unseen_cap)
         };
         let features = profile.iter().flat_map(|profile| profile.features()).map(of).collect();
         Buffer {
+            gathers: gathers.filter(|_| profile.is_none()),
+            gathered: Vec::new(),
             profile,
             report_unknown: settings.report_unknown_features,
             data: PaneData::default(),
@@ -68,13 +81,13 @@ impl Buffer {
     pub fn push(&mut self, row: &Row<'_>, source: usize, offset: i64) {
         self.data.flow.events += 1;
         self.widen(source, OffsetRange::of(offset));
-        if self.profile.is_none() {
+        if self.profile.is_none() && self.gathers.is_none() {
             return;
         }
         if self.numbering != Some(row.columns().numbering()) {
             self.numbering = Some(row.columns().numbering());
             self.places.clear();
-            self.name_unknown();
+            self.name_columns();
         }
         for (number, cell) in row.cells() {
             let number = *number as usize;
@@ -86,6 +99,10 @@ impl Buffer {
                 (Place::Category(at), Cell::Text(text)) => self.features[at].push_text(row.bytes(text)),
                 (Place::Number(at) | Place::Category(at), cell) => self.features[at].push(&row.value(cell)),
                 (Place::Unknown(at), _) => self.unknown[at].1 += 1,
+                (Place::Gathered(at), cell) => {
+                    let (_, kind, census) = &mut self.gathered[at];
+                    census.add(&row.value(cell), *kind);
+                }
                 (Place::Ignored, _) => {}
             }
         }
@@ -110,6 +127,11 @@ impl Buffer {
             self.places.push(match position {
                 Some(at) if self.features[at].kind().is_numeric() => Place::Number(at),
                 Some(at) => Place::Category(at),
+                None if self.gathers.is_some() => {
+                    let kind = self.gathers.as_ref().and_then(|kinds| kinds.get(name)).copied();
+                    self.gathered.push((name.clone(), kind, Census::default()));
+                    Place::Gathered(self.gathered.len() - 1)
+                }
                 None if self.report_unknown => {
                     self.unknown.push((name.clone(), 0));
                     Place::Unknown(self.unknown.len() - 1)
@@ -119,10 +141,13 @@ impl Buffer {
         }
     }
 
-    /// Counts unknown columns by name, of which few are kept.
-    fn name_unknown(&mut self) {
+    /// Counts unknown columns by name, of which few are kept, and those that are gathered.
+    fn name_columns(&mut self) {
         let counted = self.unknown.drain(..).filter(|(_, rows)| *rows > 0);
         counted.for_each(|(name, rows)| self.data.unknown.add(&category_name(&name), rows));
+        for (name, _, census) in self.gathered.drain(..).filter(|(_, _, census)| census.rows() > 0) {
+            self.data.census.entry(name).or_default().merge(&census);
+        }
     }
 
     /// Ends it, with its sources named in the order of their numbers; its rows count for `look`, too.
@@ -133,7 +158,7 @@ impl Buffer {
         look: Option<Look>,
         sources: impl Iterator<Item = &'s Source>,
     ) -> Gathered {
-        self.name_unknown();
+        self.name_columns();
         let ranges = sources.zip(self.offsets.drain(..));
         self.data.offsets = ranges.filter_map(|(source, range)| Some((source.clone(), range?))).collect();
         Gathered { key, pane, parts: vec![(look, self)] }

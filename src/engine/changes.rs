@@ -4,12 +4,12 @@ use super::early::{last_look, pace, state_key};
 use super::evaluator::{Changed, Evaluator, EvaluatorSettings};
 use super::model::{Day, Held, ModelState, OpenPane, SegmentState, VersionState, new_window};
 use super::state::{
-    DayRecord, ModelRecord, PaneState, PartitionRecord, SegmentRecord, SequentialRecord, SourceRange,
+    DayRecord, Desk, ModelRecord, PaneState, PartitionRecord, SegmentRecord, SequentialRecord, SourceRange,
     StateChange, StateKey, StateValue, VersionRecord,
 };
 use crate::error::{Error, Result};
 use crate::policy::record::{ReferenceInfo, ResolveReason};
-use crate::policy::{IncidentBook, Suffixes};
+use crate::policy::{IncidentBook, ModelSettings, Suffixes};
 use crate::reference::References;
 use crate::window::{PaneData, Watermarks};
 use crate::words::{ModelKey, Name, Pane};
@@ -129,7 +129,8 @@ fn record(model: &ModelState) -> ModelRecord {
     };
     let versions = model.versions.iter().map(version).collect();
     let (closed_through, limit, tests) = (model.closed_through, model.limit.clone(), model.tests);
-    ModelRecord { closed_through, limit, versions, tests }
+    let desk = Some(model.desk.clone()).filter(|desk| *desk != Desk::default());
+    ModelRecord { closed_through, limit, versions, tests, desk }
 }
 
 /// Gathers a partition's changelog and makes an [`Evaluator`] of it.
@@ -185,8 +186,8 @@ impl Restore {
                 }
                 StateValue::Model(record) => {
                     if let StateKey::Model(name) = key {
-                        let suffixes = settings.model(&name).0.policy.suffixes;
-                        evaluator.models.insert(name, model(record, &settings, suffixes, references)?);
+                        let of_model = settings.model(&name).0;
+                        evaluator.models.insert(name, model(record, &settings, of_model, references)?);
                     }
                 }
                 StateValue::Incidents(record) => {
@@ -256,7 +257,8 @@ fn put_pane(
     let grid = evaluator.settings.grid;
     let held = saved.reference.map(|info| hold(info, references)).transpose()?;
     if saved.closed {
-        if is_cut_anew {
+        // What is gathered for a reference to come is not cut by windows.
+        if is_cut_anew && saved.data.census.is_empty() {
             evaluator.changed.gone.insert(StateKey::Pane(key, pane));
         } else if let Some(state) = segment_mut(evaluator, &key) {
             // With a shorter `grow_to` than before, some are out of reach already.
@@ -280,7 +282,7 @@ fn put_pane(
 fn model(
     record: ModelRecord,
     settings: &EvaluatorSettings,
-    suffixes: Suffixes,
+    of_model: &ModelSettings,
     references: &References,
 ) -> Result<ModelState> {
     let mut versions = BTreeMap::new();
@@ -288,7 +290,8 @@ fn model(
         let mut segments = BTreeMap::new();
         for SegmentRecord { segment, epoch, reference } in version.segments {
             let held = reference.map(|info| hold(info, references)).transpose()?;
-            let window = new_window(settings.grid, suffixes, held.as_ref());
+            let window = new_window(settings.grid, of_model.policy.suffixes, held.as_ref());
+            let window = window.keeping(settings.kept_panes(of_model, held.as_ref()));
             segments.insert(segment, SegmentState { epoch, held, ..SegmentState::new(window) });
         }
         let day = |record: DayRecord| {
@@ -297,10 +300,12 @@ fn model(
         };
         let days = version.days.into_iter().map(day).collect();
         let (retrain, last_rows_end) = (version.retrain, version.last_rows_end);
-        versions.insert(version.version, VersionState { segments, retrain, last_rows_end, days });
+        let fresh = VersionState::new(last_rows_end);
+        versions.insert(version.version, VersionState { segments, retrain, days, ..fresh });
     }
     let (closed_through, limit, tests) = (record.closed_through, record.limit, record.tests);
-    Ok(ModelState { closed_through, looked_through: None, versions, limit, tests })
+    let desk = record.desk.unwrap_or_default();
+    Ok(ModelState { closed_through, versions, limit, tests, desk, ..ModelState::default() })
 }
 
 fn hold(info: ReferenceInfo, references: &References) -> Result<Held> {

@@ -13,7 +13,7 @@ use super::state::{SequentialRecord, StateKey};
 use crate::measure::sequential::{Alarm, Pace, Plan, SequentialState, SequentialTest, Support};
 use crate::policy::record::Category;
 use crate::policy::{EarlyFinding, IncidentBook, ModelSettings};
-use crate::reference::{Profile, ReferenceId};
+use crate::reference::{Origin, Profile, ReferenceId};
 use crate::window::LookTally;
 use crate::words::{Grid, ModelKey, Name, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,7 +150,10 @@ impl Evaluator {
         for ((version, segment), features) in judgeable {
             let state = model.versions.get(version).and_then(|version| version.segments.get(segment));
             let Some(held) = state.and_then(|state| state.held.as_ref()) else { continue };
-            let is_on = |at: &&usize| of_model.policy.early.is_on(&held.profile.features()[**at]);
+            // What was gathered before stage 1 knew of it has no looks.
+            let has_looks = held.info.origin != Origin::Bootstrap;
+            let is_on =
+                |at: &&usize| has_looks && of_model.policy.early.is_on(&held.profile.features()[**at]);
             wanted.insert((version, segment), features.iter().filter(is_on).copied().collect());
         }
         model.tests = wanted.values().map(|features| features.len() as u64).sum();
@@ -238,7 +241,7 @@ fn tell(
         let Some(state) = version.segments.get_mut(&segment) else { continue };
         let Some(held) = state.held.clone() else { continue };
         let key = ModelKey { model: name.clone(), version: version_name, segment };
-        let step = model_step(settings, &key, &held.info, grid.look_end(look));
+        let step = model_step(settings, &key, &held.info, &model.desk.mutes, grid.look_end(look));
         let find = |(at, alarm): (usize, Alarm)| {
             let feature = &held.profile.features()[at];
             EarlyFinding {

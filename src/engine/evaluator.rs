@@ -6,16 +6,19 @@
 //! `idle_late`.
 
 use super::Output;
+use super::bootstrap::{Made, keep_census};
+use super::commands::obey;
 use super::delta::{Delta, Progress};
 use super::early::{Plans, last_look};
 use super::judging::{judge_model, open_incidents, retire_version};
 use super::model::{ModelState, SegmentState, VersionState, new_window};
 use super::state::{Layout, StateChange, StateKey};
-use crate::policy::record::{Category, ResolveReason};
-use crate::policy::{ModelSettings, Suffixes};
+use super::triggers::settle;
+use crate::policy::record::{Category, Command, ResolveReason};
+use crate::policy::{BootstrapSettings, ModelSettings};
 use crate::reference::References;
 use crate::window::{PaneData, Watermarks};
-use crate::words::{Grid, ModelKey, Name, Pane, Severity, Time};
+use crate::words::{Grid, ModelKey, Name, Pane, SeasonClock, Severity, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -40,6 +43,16 @@ pub struct EvaluatorSettings {
     pub max_versions: usize,
     /// Most segments of a version.
     pub max_segments: usize,
+    /// Most features of a reference that is made here.
+    pub max_features: usize,
+    /// Most names of unseen categories kept for a feature and pane.
+    pub unseen_cap: usize,
+    /// How references are made of first rows.
+    pub bootstrap: BootstrapSettings,
+    /// How far ahead of the stream they take effect, in milliseconds.
+    pub lead_ms: i64,
+    /// The season that they are made with.
+    pub season: Option<SeasonClock>,
 }
 
 impl EvaluatorSettings {
@@ -57,9 +70,12 @@ pub struct Evaluator {
     pub(super) watermarks: Watermarks,
     pub(super) models: BTreeMap<Name, ModelState>,
     pub(super) plans: Plans,
+    pub(super) made: Made,
     pub(super) next_offset: i64,
     pub(super) changed: Changed,
     pub(super) outputs: Vec<Output>,
+    /// Commands with the time from which each is to be done.
+    pub(super) scheduled: Vec<(Time, Command)>,
 }
 
 /// What changed since the last commit.
@@ -84,9 +100,11 @@ impl Evaluator {
             watermarks,
             models: BTreeMap::new(),
             plans: Plans::default(),
+            made: Made::default(),
             next_offset: 0,
             changed,
             outputs: Vec::new(),
+            scheduled: Vec::new(),
         }
     }
 
@@ -109,8 +127,8 @@ impl Evaluator {
     }
 
     /// Hears how far input partitions have come, closes the panes that the watermark has passed and
-    /// judges the windows that end there.
-    pub fn hear(&mut self, offset: i64, broker_time: Time, progress: &Progress) {
+    /// judges the windows that end there. References that a version's first rows are enough for are made.
+    pub fn hear(&mut self, offset: i64, broker_time: Time, progress: &Progress, references: &References) {
         self.next_offset = offset + 1;
         self.watermarks.set_partitions(progress.topics.iter().map(|(topic, count)| (topic, *count)));
         self.watermarks.lapse(broker_time);
@@ -118,7 +136,8 @@ impl Evaluator {
             self.watermarks.hear(partition, broker_time);
         }
         self.changed.progress = true;
-        self.advance();
+        self.forget_made(references);
+        self.advance(references);
     }
 
     /// Skips an offset that holds nothing to take.
@@ -127,7 +146,7 @@ impl Evaluator {
     }
 
     /// Closes all panes that are open, whatever the watermark: the end of a file.
-    pub fn close_all(&mut self) {
+    pub fn close_all(&mut self, references: &References) {
         let names: Vec<Name> = self.models.keys().cloned().collect();
         for name in names {
             let segments = |model: &ModelState| {
@@ -135,7 +154,7 @@ impl Evaluator {
                 versions.flat_map(|v| v.segments.values()).filter_map(|s| s.open.keys().last().copied()).max()
             };
             if let Some(last) = self.models.get(&name).and_then(segments) {
-                self.close_through(&name, last);
+                self.close_through(&name, last, references);
             }
         }
     }
@@ -171,9 +190,16 @@ impl Evaluator {
         self.models.iter().flat_map(|(name, model)| model.versions.keys().map(move |version| (name, version)))
     }
 
-    /// Models with whether a trigger of one of their versions is open.
-    pub fn triggers(&self) -> impl Iterator<Item = (&Name, bool)> {
-        self.models.iter().map(|(name, model)| (name, model.versions.values().any(|v| v.retrain.is_open())))
+    /// Models with how many of their triggers are open, and how many are held back for a reason.
+    pub fn triggers(&self) -> impl Iterator<Item = (&Name, usize, BTreeMap<&'static str, usize>)> {
+        self.models.iter().map(|(name, model)| {
+            let mut withheld = BTreeMap::new();
+            for reason in model.versions.values().flat_map(|version| &version.withheld) {
+                *withheld.entry(*reason).or_default() += 1;
+            }
+            let open = model.versions.values().filter(|version| version.retrain.is_open()).count();
+            (name, open, withheld)
+        })
     }
 
     /// The watermark across all input partitions.
@@ -194,20 +220,20 @@ impl Evaluator {
     }
 
     /// Closes what the watermark has passed, model by model.
-    fn advance(&mut self) {
+    fn advance(&mut self, references: &References) {
         let names: Vec<Name> = self.models.keys().cloned().collect();
         for name in names {
             let topics = self.topics_of(&name);
             if let Some(watermark) = self.watermarks.passed(&topics) {
                 let grid = self.settings.grid;
-                self.close_through(&name, Pane(grid.pane_of(watermark).0 - 1));
+                self.close_through(&name, Pane(grid.pane_of(watermark).0 - 1), references);
                 self.look_through(&name, last_look(watermark, grid));
             }
         }
     }
 
     /// Closes the panes of a model up to and with `last`, in order, judging the windows at each end.
-    fn close_through(&mut self, name: &Name, last: Pane) {
+    fn close_through(&mut self, name: &Name, last: Pane, references: &References) {
         while let Some(model) = self.models.get_mut(name) {
             let next = model.next_pane().filter(|next| *next <= last && !model.versions.is_empty());
             let Some(pane) = next else {
@@ -217,27 +243,30 @@ impl Evaluator {
                 }
                 return;
             };
-            match model.blank_until(pane) {
+            let is_asked = self.scheduled.iter().any(|(_, command)| command.model == *name);
+            match model.blank_until(pane).filter(|_| !is_asked) {
                 Some(busy) => model.closed_through = Some(Pane(busy.0 - 1).min(last)),
-                None => self.close(name, pane),
+                None => self.close(name, pane, references),
             }
         }
     }
 
-    fn close(&mut self, name: &Name, pane: Pane) {
+    fn close(&mut self, name: &Name, pane: Pane, references: &References) {
         let settings = self.settings.clone();
         let grid = settings.grid;
         self.look_through(name, grid.last_look(pane));
+        self.take_scheduled(name, grid.end(pane));
         let Some(model) = self.models.get_mut(name) else { return };
         self.changed.models.insert(name.clone());
         model.closed_through = Some(pane);
-        let policy = &settings.model(name).0.policy;
+        let of_model = settings.model(name).0;
+        let policy = &of_model.policy;
         for (version_name, version) in &mut model.versions {
             let mut whole = None;
             for (segment, state) in &mut version.segments {
                 let key =
                     ModelKey { model: name.clone(), version: version_name.clone(), segment: segment.clone() };
-                let data = close_segment(state, pane, grid, policy.suffixes, &key, &mut self.changed);
+                let data = close_segment(state, pane, &settings, of_model, &key, &mut self.changed);
                 if segment.is_empty() {
                     whole = Some(data);
                 }
@@ -249,6 +278,8 @@ impl Evaluator {
                 policy.retrain.lookback_ms,
             );
         }
+        settle(&settings, name, model, pane, references, &mut self.outputs);
+        obey(&settings, name, model, pane, &mut self.outputs);
         let judgeable = judge_model(&settings, name, model, pane, &mut self.outputs);
         let retire_ms = policy.version_retire_after_ms;
         let is_quiet = |version: &VersionState| {
@@ -258,7 +289,7 @@ impl Evaluator {
         let quiet: Vec<Name> = model
             .versions
             .iter()
-            .filter(|(_, version)| is_quiet(version))
+            .filter(|(name, version)| is_quiet(version) || model.retiring.contains(*name))
             .map(|(name, _)| name.clone())
             .collect();
         let began = model.versions.values().flat_map(|v| v.segments.values()).any(|s| s.epoch == Some(pane));
@@ -266,6 +297,8 @@ impl Evaluator {
             forget_version(model, name, version, &mut self.changed);
             retire_version(&settings, name, model, version, pane, &mut self.outputs);
         }
+        model.retiring.clear();
+        self.end_bootstraps(name, pane, references);
         self.renew_tests(name, &judgeable);
         if began || !quiet.is_empty() {
             self.forget_plans();
@@ -277,8 +310,8 @@ impl Evaluator {
 fn close_segment(
     state: &mut SegmentState,
     pane: Pane,
-    grid: Grid,
-    suffixes: Suffixes,
+    settings: &EvaluatorSettings,
+    of_model: &ModelSettings,
     key: &ModelKey,
     changed: &mut Changed,
 ) -> PaneData {
@@ -292,7 +325,9 @@ fn close_segment(
             for (left, _) in state.window.panes() {
                 changed.gone.insert(StateKey::Pane(key.clone(), left));
             }
-            state.window = new_window(grid, suffixes, open.held.as_ref());
+            let held = open.held.as_ref();
+            let window = new_window(settings.grid, of_model.policy.suffixes, held);
+            state.window = window.keeping(settings.kept_panes(of_model, held));
             state.epoch = Some(pane);
             if let Some(held) = &state.held {
                 changed.gone.extend(std::mem::take(&mut state.tests).keys(key, &held.profile));
@@ -304,6 +339,7 @@ fn close_segment(
     let saved = open.as_ref().is_some_and(|open| open.saved);
     let mut data = open.map(|open| open.data).unwrap_or_default();
     data.looks.clear();
+    keep_census(&mut data, key.segment.is_empty() && state.held.is_none() && of_model.bootstraps());
     for left in state.window.push(pane, Arc::new(data.clone())) {
         changed.gone.insert(StateKey::Pane(key.clone(), left));
     }

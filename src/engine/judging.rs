@@ -2,13 +2,14 @@
 //! one drift share a version.
 
 use super::Output;
+use super::commands::moment;
 use super::evaluator::EvaluatorSettings;
 use super::features::{FeatureContext, Measured, measure_window};
-use super::model::{Held, ModelState, SegmentState, VersionState};
+use super::model::{Held, ModelState, SegmentState, VersionState, new_window};
 use super::season::Slots;
 use crate::policy::record::{
-    Category, Chunk, DriftEvent, FeatureReport, ModelStateInfo, ReferenceInfo, ResolveReason, SCHEMA_VERSION,
-    WindowInfo, WindowReport, WindowState,
+    Category, Chunk, DriftEvent, FeatureReport, ModelStateInfo, Mute, ReferenceInfo, ResolveReason,
+    SCHEMA_VERSION, WindowInfo, WindowReport, WindowState,
 };
 use crate::policy::{
     Decision, Due, HourlyLimit, IncidentBook, JudgedFeature, ModelSettings, Step, judgeable, level, report_id,
@@ -70,6 +71,7 @@ pub(super) fn judge_model(
         |version: &VersionState| version.segments.get(&Vec::new()).map(|whole| whole.window.flow().events);
     let rows_of_model: u64 = model.versions.values().filter_map(whole).sum();
     let mut judgeable = Judgeable::new();
+    let mutes = &model.desk.mutes;
     for candidate in candidates {
         let key = (candidate.version.clone(), candidate.segment.clone());
         judgeable.insert(key, candidate.judgeable().collect());
@@ -79,7 +81,7 @@ pub(super) fn judge_model(
             version: candidate.version.clone(),
             segment: candidate.segment.clone(),
         };
-        let judging = Judging { settings, of_model, config_id, key, level, rows_of_model, pane };
+        let judging = Judging { settings, of_model, config_id, key, level, rows_of_model, pane, mutes };
         judging.judge(candidate, version, &mut model.limit, outputs);
     }
     judgeable
@@ -113,7 +115,7 @@ fn candidates(
 }
 
 /// The window of `state` that ends with `pane`, and how many panes it reaches back over.
-fn window_info(
+pub(super) fn window_info(
     settings: &EvaluatorSettings,
     of_model: &ModelSettings,
     state: &SegmentState,
@@ -171,6 +173,7 @@ struct Judging<'a> {
     level: f64,
     rows_of_model: u64,
     pane: Pane,
+    mutes: &'a [Mute],
 }
 
 impl Judging<'_> {
@@ -190,20 +193,13 @@ impl Judging<'_> {
             events = self.incidents(&candidate, held, &features, state_info, version, limit);
         }
         let mut decision = Decision::default();
-        if candidate.segment.is_empty() {
-            events.extend(version.retrain.expire(
-                &self.settings.app,
-                &self.key,
-                self.of_model,
-                self.config_id,
-                candidate.info.end,
-            ));
-            if let Some(held) = &held {
-                decision = self.retrain(&candidate, held, &features, state_info, version);
-            }
+        if let Some(held) = held.as_ref().filter(|_| candidate.segment.is_empty()) {
+            decision = self.retrain(&candidate, held, &features, state_info, version);
+            version.withheld.clone_from(&decision.withheld);
+            events.extend(decision.event.take());
         }
         if !candidate.info_is_blank() {
-            let withheld = std::mem::take(&mut decision.withheld);
+            let withheld = decision.withheld.iter().map(|reason| (*reason).to_owned()).collect();
             let report = self.report(
                 &candidate,
                 held.as_ref().map(|held| &held.info),
@@ -245,10 +241,14 @@ impl Judging<'_> {
         let whole = whole.filter(|_| !candidate.segment.is_empty());
         let Some(state) = version.segments.get_mut(&candidate.segment) else { return Vec::new() };
         let step = self.step(candidate.info, &held.info, model_state);
-        let mut events = match state.reset.take() {
-            Some(reason) => state.book.resolve_all(&step, reason, limit),
-            None => Vec::new(),
-        };
+        let mut events = Vec::new();
+        if let Some(reason) = state.reset.take() {
+            events = state.book.resolve_all(&step, reason, limit);
+            if candidate.segment.is_empty() {
+                let moment = moment(self.settings, &self.key, candidate.info.end);
+                events.extend(version.retrain.resolve(&moment, reason));
+            }
+        }
         let covered = |feature: &Name, category: Category| {
             whole.as_ref().is_some_and(|book: &IncidentBook| book.is_open(feature, category))
         };
@@ -265,7 +265,7 @@ impl Judging<'_> {
         Step {
             window: Some(window),
             model_state,
-            ..model_step(self.settings, &self.key, reference, window.end)
+            ..model_step(self.settings, &self.key, reference, self.mutes, window.end)
         }
     }
 
@@ -280,6 +280,7 @@ impl Judging<'_> {
         let Some(state) = version.segments.get(&candidate.segment) else { return Decision::default() };
         let last_pane = state.window.panes().last().filter(|(pane, _)| *pane == self.pane);
         let data = version.data(candidate.info.end, self.of_model.policy.retrain.lookback_ms);
+        let requested = version.requested.take();
         let due = Due {
             app: &self.settings.app,
             key: &self.key,
@@ -287,6 +288,7 @@ impl Judging<'_> {
             config_id: self.config_id,
             window: candidate.info,
             reference: &held.info,
+            trusts_bootstrap: self.settings.bootstrap.trust_bootstrap,
             epoch_start: self.settings.grid.start(state.epoch.unwrap_or(self.pane)),
             pane_rows: last_pane.map_or(0, |(_, data)| data.flow.events),
             // Where the window reaches back further than others, its rows are no measure of traffic.
@@ -295,6 +297,8 @@ impl Judging<'_> {
             features,
             book: &state.book,
             data: &data,
+            mutes: self.mutes,
+            requested: requested.as_ref(),
         };
         version.retrain.step(&due)
     }
@@ -330,6 +334,7 @@ impl Judging<'_> {
             judgeable: state.judgeable,
             insufficient: state.insufficient,
             triggers_withheld,
+            mutes: self.mutes.iter().filter(|mute| mute.touches(&self.key)).cloned().collect(),
             unknown_features: named.collect(),
             chunk: Chunk { index: 0, total: 1 },
             features: features.into_iter().map(|judged| judged.report).collect(),
@@ -349,12 +354,13 @@ pub(super) fn model_step<'a>(
     settings: &'a EvaluatorSettings,
     key: &'a ModelKey,
     reference: &'a ReferenceInfo,
+    mutes: &'a [Mute],
     decided_at: Time,
 ) -> Step<'a> {
     let (of_model, config_id) = settings.model(&key.model);
     let model_state = model_state(std::iter::empty());
     let (app, window) = (&*settings.app, None);
-    Step { app, key, settings: of_model, config_id, decided_at, window, reference, model_state }
+    Step { app, key, settings: of_model, config_id, decided_at, window, reference, model_state, mutes }
 }
 
 /// The worst verdict of the features; why there is none otherwise.
@@ -376,24 +382,36 @@ pub(super) fn retire_version(
     pane: Pane,
     outputs: &mut Vec<Output>,
 ) {
-    let reason =
-        if model.versions.len() == 1 { ResolveReason::Silent } else { ResolveReason::VersionRetired };
-    let (of_model, config_id) = settings.model(name);
+    let is_silent = model.versions.len() == 1 && !model.retiring.contains(version);
+    let reason = if is_silent { ResolveReason::Silent } else { ResolveReason::VersionRetired };
+    let (of_model, _) = settings.model(name);
     let Some(mut state) = model.versions.remove(version) else { return };
     let now = settings.grid.end(pane);
+    let mut next = BTreeMap::new();
     for (segment, mut state) in std::mem::take(&mut state.segments) {
+        next.extend((!state.open.is_empty()).then(|| (segment.clone(), std::mem::take(&mut state.open))));
         let Some(held) = &state.held else { continue };
         let key = ModelKey { model: name.clone(), version: version.clone(), segment };
         let window = Some(window_info(settings, of_model, &state, pane).1);
-        let step = Step { window, ..model_step(settings, &key, &held.info, now) };
+        let step = Step { window, ..model_step(settings, &key, &held.info, &model.desk.mutes, now) };
         let events = state.book.resolve_all(&step, reason, &mut model.limit);
         outputs.extend(events.into_iter().map(|event| Output::Event(Box::new(event))));
     }
     // Nobody can act on a trigger of a version that is gone: its time is up.
-    let key = ModelKey { model: name.clone(), version: version.clone(), segment: Vec::new() };
-    if let Some(expires_at) = state.retrain.expires_at() {
-        let expired = state.retrain.expire(&settings.app, &key, of_model, config_id, expires_at.max(now));
-        outputs.extend(expired.map(|event| Output::Event(Box::new(DriftEvent { decided_at: now, ..event }))));
+    let key = ModelKey::whole(name.clone(), version.clone());
+    let moment = moment(settings, &key, now);
+    let told = [state.retrain.expire_early(&moment), state.retrain.resolve(&moment, reason)];
+    outputs.extend(told.into_iter().flatten().map(|event| Output::Event(Box::new(event))));
+    // Rows that came since begin it anew, as they would have a moment later.
+    if let Some(first) = next.values().filter_map(|open| open.keys().next()).min() {
+        let fresh = VersionState::new(settings.grid.end(*first));
+        let of_model = &settings.model(name).0;
+        let segment = |open| SegmentState {
+            open,
+            ..SegmentState::new(new_window(settings.grid, of_model.policy.suffixes, None))
+        };
+        let segments = next.into_iter().map(|(name, open)| (name, segment(open))).collect();
+        model.versions.insert(version.clone(), VersionState { segments, ..fresh });
     }
     outputs.push(Output::VersionRetired { model: name.clone(), version: version.clone() });
 }

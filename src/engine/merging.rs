@@ -5,6 +5,7 @@
 
 use super::Output;
 use super::admission::{Admission, admit, dismiss_segment, dismiss_version};
+use super::bootstrap::{counted_by, resolve};
 use super::delta::Delta;
 use super::early::last_look;
 use super::evaluator::Evaluator;
@@ -26,6 +27,7 @@ struct Target {
 impl Evaluator {
     /// Merges a delta into its open panes: those of its segment and of all traffic.
     pub(super) fn merge_into(&mut self, offset: i64, delta: Delta, references: &References, again: bool) {
+        self.forget_made(references);
         let Delta { key, pane, reference, mut data } = delta;
         let rows = data.flow.events;
         let Some(target) = self.target(&key, pane, rows) else { return };
@@ -36,8 +38,12 @@ impl Evaluator {
         let (of_model, _) = self.settings.models.get(&key.model).unwrap_or(&self.settings.unlisted);
         let resolve = || {
             let start = self.settings.grid.start(target.pane);
-            references.resolve(&key.model, &key.version, start, of_model.inherits()).map(Held::from)
+            resolve(references, &self.made, (&key.model, &key.version), start, of_model)
         };
+        if !of_model.bootstraps() {
+            data.census.clear();
+        }
+        let unseen_cap = self.settings.unseen_cap;
         let Some(model) = self.models.get_mut(&key.model) else { return };
         // A look that was taken without these rows stays as it was, also after a restore.
         let comes_late = !again && forget_looks(&mut data, model.looked_through);
@@ -58,7 +64,7 @@ impl Evaluator {
                 open.data.flow.late += data.flow.late;
                 open.must_save = true;
             } else {
-                open.merge(reference.as_ref(), &data);
+                open.merge(reference.as_ref(), &data, unseen_cap);
                 open.must_save |= comes_late;
                 forget_looks(&mut open.data, state.tests.saved_through);
             }
@@ -149,8 +155,16 @@ impl OpenPane {
         OpenPane { held, data: PaneData::default(), dirty_since: None, must_save: false, saved: false }
     }
 
-    /// Takes rows that were counted by `reference`.
-    fn merge(&mut self, reference: Option<&ReferenceId>, data: &PaneData) {
+    /// Takes rows that were counted by `reference`, or gathered without one.
+    fn merge(&mut self, reference: Option<&ReferenceId>, data: &PaneData, unseen_cap: usize) {
+        let gathered = |held: &Held| match reference {
+            None => counted_by(&held.profile, data, unseen_cap),
+            Some(_) => None,
+        };
+        if let Some(counted) = self.held.as_ref().and_then(gathered) {
+            self.data.merge(&counted);
+            return;
+        }
         match (&self.held, reference) {
             (None, _) => {
                 let (features, looks) = Default::default();

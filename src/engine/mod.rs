@@ -6,8 +6,10 @@
 //! same code.
 
 mod admission;
+mod bootstrap;
 mod buffer;
 mod changes;
+mod commands;
 mod delta;
 mod early;
 mod evaluator;
@@ -19,7 +21,9 @@ mod pipeline;
 mod season;
 mod sketcher;
 mod state;
+mod triggers;
 
+pub use bootstrap::MadeReference;
 pub use buffer::Gathered;
 pub use changes::Restore;
 pub use delta::{Delta, Progress};
@@ -29,11 +33,11 @@ pub use judging::{model_state, worst};
 pub use pipeline::Pipeline;
 pub use sketcher::{Drained, Position, Sketcher, SketcherSettings, SourceState, Taken, UnknownModels};
 pub use state::{
-    DayRecord, Layout, ModelRecord, PaneState, PartitionRecord, STATE_VERSION, SegmentRecord,
-    SequentialRecord, SourceRange, StateChange, StateKey, StateValue, VersionRecord,
+    DayRecord, Desk, Layout, ModelRecord, PaneState, PartitionRecord, STATE_VERSION, SeenCommand,
+    SegmentRecord, SequentialRecord, SourceRange, StateChange, StateKey, StateValue, VersionRecord,
 };
 
-use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
+use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, WindowReport};
 use crate::words::{ModelKey, Name};
 
 /// What stage 2 decided, or has to say, in order.
@@ -45,6 +49,10 @@ pub enum Output {
     Event(Box<DriftEvent>),
     /// Retraining is asked for.
     Trigger(Box<RetrainingTrigger>),
+    /// A reference was made of a version's first rows, and is to be published.
+    Reference(Box<MadeReference>),
+    /// What became of a command.
+    Command(Box<Command>),
     /// A version went quiet and its state is gone.
     VersionRetired {
         /// Its model.

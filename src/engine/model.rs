@@ -1,12 +1,13 @@
 //! A model in stage 2: its versions and segments, their panes and windows.
 
 use super::early::Tests;
-use crate::policy::record::{OffsetsInfo, ReferenceInfo, ResolveReason};
+use super::state::Desk;
+use crate::policy::record::{Command, OffsetsInfo, ReferenceInfo, ResolveReason};
 use crate::policy::{DataIndex, HourlyLimit, IncidentBook, RetrainState, Suffixes};
 use crate::reference::{Profile, Resolved};
 use crate::window::{Flow, OffsetRange, PaneData, SlidingWindow, Source};
 use crate::words::{Grid, Name, Pane, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const DAY_MS: i64 = 86_400_000;
@@ -118,6 +119,10 @@ pub(super) struct VersionState {
     pub retrain: RetrainState,
     pub last_rows_end: Time,
     pub days: BTreeMap<i64, Day>,
+    /// The command that asks for retraining at the window's end that is being judged.
+    pub requested: Option<Command>,
+    /// What held back a trigger at the last window's end.
+    pub withheld: Vec<&'static str>,
 }
 
 impl VersionState {
@@ -127,6 +132,8 @@ impl VersionState {
             retrain: RetrainState::default(),
             last_rows_end: now,
             days: BTreeMap::new(),
+            requested: None,
+            withheld: Vec::new(),
         }
     }
 
@@ -186,6 +193,10 @@ pub(super) struct ModelState {
     pub limit: HourlyLimit,
     /// How many sequential tests share the budget, from the last pane that closed.
     pub tests: u64,
+    /// What was asked of it.
+    pub desk: Desk,
+    /// Versions that someone retires at the window's end that is being judged.
+    pub retiring: BTreeSet<Name>,
 }
 
 impl ModelState {
@@ -200,14 +211,17 @@ impl ModelState {
     }
 
     /// The first pane from `from` on that has rows, where nothing is decided before it: every window
-    /// is empty and without incidents, and no version can be retired, since each waits for rows.
+    /// is empty and without incidents, no trigger is open, no command waits, and no version can be
+    /// retired, since each waits for rows.
     /// `None` where `from` itself has to be closed. One event from decades ago would otherwise have
     /// every pane since then closed one by one.
     pub fn blank_until(&self, from: Pane) -> Option<Pane> {
         let segments = || self.versions.values().flat_map(|version| version.segments.values());
         let is_waiting =
             |version: &VersionState| version.segments.values().any(|segment| !segment.open.is_empty());
-        if !segments().all(SegmentState::is_blank) || !self.versions.values().all(is_waiting) {
+        let is_idle =
+            self.desk.waiting.is_empty() && self.versions.values().all(|version| version.retrain.is_idle());
+        if !is_idle || !segments().all(SegmentState::is_blank) || !self.versions.values().all(is_waiting) {
             return None;
         }
         let oldest = segments().filter_map(|segment| segment.open.keys().next().copied()).min();

@@ -2,6 +2,7 @@
 
 use super::{Evaluator, EvaluatorSettings, Output, Position, Sketcher, SketcherSettings, SourceState, Taken};
 use crate::event::{BadRecord, Event, RowBuffer};
+use crate::policy::record::Command;
 use crate::reference::References;
 use crate::words::{Name, Time};
 use std::sync::Arc;
@@ -40,6 +41,11 @@ impl Pipeline {
         &mut self.references
     }
 
+    /// Takes a command, to be done at the first window's end that is not before `from`.
+    pub fn command(&mut self, command: Command, from: Time) {
+        self.evaluator.schedule(command, from);
+    }
+
     /// Takes one record.
     pub fn take(
         &mut self,
@@ -63,17 +69,29 @@ impl Pipeline {
         }
         if let Some(progress) = drained.progress {
             let offset = self.evaluator.next_offset();
-            self.evaluator.hear(offset, Time::EPOCH, &progress);
+            self.evaluator.hear(offset, Time::EPOCH, &progress, &self.references);
         }
-        self.evaluator.forget_changes();
-        self.evaluator.take_outputs()
+        self.take_outputs()
     }
 
     /// Commits, then closes what is still open, whatever the watermark.
     pub fn close(&mut self) -> Vec<Output> {
         let mut outputs = self.commit();
-        self.evaluator.close_all();
-        outputs.extend(self.evaluator.take_outputs());
+        self.evaluator.close_all(&self.references);
+        outputs.extend(self.take_outputs());
+        outputs
+    }
+
+    /// What stage 2 decided; a reference that it made is published by that.
+    fn take_outputs(&mut self) -> Vec<Output> {
+        self.evaluator.forget_changes();
+        let outputs = self.evaluator.take_outputs();
+        for output in &outputs {
+            if let Output::Reference(made) = output {
+                self.references.add_profile(made.profile.clone());
+                self.references.activate(made.activation(made.decided_at));
+            }
+        }
         outputs
     }
 

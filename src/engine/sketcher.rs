@@ -418,7 +418,7 @@ impl Sketcher {
             let model = self.settings.model(&key.model);
             let start = self.settings.grid.start(slot.0);
             let held = references.resolve(&key.model, &key.version, start, model.inherits());
-            let buffer = Buffer::new(held.map(|held| held.profile), &self.settings);
+            let buffer = Buffer::new(held.map(|held| held.profile), model.gathers(), &self.settings);
             self.buffered_features += buffer.weight();
             buffers.push((slot, buffer));
             buffers.len() - 1

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::measure::sequential::SequentialState;
-use crate::policy::record::ReferenceInfo;
+use crate::policy::record::{Command, Mute, ReferenceInfo};
 use crate::policy::{BookRecord, HourlyLimit, RetrainState};
 use crate::window::{Flow, KnownPartition, OffsetRange, PaneData, Passed};
 use crate::words::{Grid, ModelKey, Name, Pane, Time};
@@ -147,6 +147,29 @@ pub struct ModelRecord {
     /// How many sequential tests share its budget.
     #[serde(default)]
     pub tests: u64,
+    /// What was asked of it.
+    #[serde(default)]
+    pub desk: Option<Desk>,
+}
+
+/// What was asked of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Desk {
+    /// Its mutes.
+    pub mutes: Vec<Mute>,
+    /// Commands that are not done yet, in the order in which they came.
+    pub waiting: Vec<Command>,
+    /// Commands that came, each of which works once.
+    pub seen: Vec<SeenCommand>,
+}
+
+/// A command that came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenCommand {
+    /// Its id.
+    pub id: String,
+    /// The time of its record.
+    pub at: Time,
 }
 
 /// What is kept of a version.

@@ -15,6 +15,11 @@ type Column<'a> = (Cow<'a, str>, Value<'a>);
 /// The column of a scalar prediction, and the first part of the names of several.
 pub(super) const PREDICTION: &str = "prediction";
 
+/// Whether a column of this name is an output of the model.
+pub fn is_prediction(name: &str) -> bool {
+    name.strip_prefix(PREDICTION).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// Columns reserved for: most events have fewer, and growing costs more than an empty seat.
 const USUAL_COLUMNS: usize = 32;
 

@@ -15,6 +15,7 @@ mod row;
 mod scalar;
 pub(crate) use avro::Shape;
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
+pub use draft::is_prediction;
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};
 pub use guess::guess;
 pub use reader::Reader;
@@ -113,11 +114,13 @@ pub enum BadReason {
     UnknownModel,
     /// A model, version or segment has a name that is too long to be one.
     LongName,
+    /// A record of the control topic is no command.
+    BadCommand,
 }
 
 impl BadReason {
     /// All reasons.
-    pub const ALL: [BadReason; 9] = [
+    pub const ALL: [BadReason; 10] = [
         BadReason::Empty,
         BadReason::Undecodable,
         BadReason::UnknownSchema,
@@ -127,6 +130,7 @@ impl BadReason {
         BadReason::FutureTime,
         BadReason::UnknownModel,
         BadReason::LongName,
+        BadReason::BadCommand,
     ];
 
     /// The name in metrics and headers, in snake case.
@@ -141,6 +145,7 @@ impl BadReason {
             BadReason::FutureTime => "future_time",
             BadReason::UnknownModel => "unknown_model",
             BadReason::LongName => "long_name",
+            BadReason::BadCommand => "bad_command",
         }
     }
 }

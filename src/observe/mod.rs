@@ -27,8 +27,9 @@ pub use clock::Clock;
 pub use health::{Health, Liveness, LoopHealth, Readiness, RestoringPartition};
 pub use metrics::{Lag, Metrics};
 pub use models::{
-    DriftEventPublished, IncidentsCounted, ModelHeard, ModelReleased, NoReference, PaneClosed, PanesCounted,
-    ReferenceActivated, TriggerPublished, TriggersCounted, UnknownModel, VersionRetired, WindowJudged,
+    CommandAnswered, DriftEventPublished, IncidentsCounted, ModelHeard, ModelReleased, NoReference,
+    PaneClosed, PanesCounted, ReferenceActivated, TriggerPublished, TriggersCounted, UnknownModel,
+    VersionRetired, WindowJudged,
 };
 pub use partitions::{
     ConsumerLagged, PartitionsAssigned, PartitionsRevoked, RestoreFinished, RestoreProgressed,

@@ -249,6 +249,31 @@ impl Fact for TriggersCounted<'_> {
     }
 }
 
+/// A command was done or refused.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandAnswered<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What was asked for.
+    pub kind: &'a str,
+    /// The model.
+    pub model: &'a str,
+    /// Who asked.
+    pub actor: &'a str,
+    /// Why it was refused; `None`: it was done.
+    pub refusal: Option<&'a str>,
+}
+
+impl Fact for CommandAnswered<'_> {
+    fn emit(self, _: &Metrics) {
+        let CommandAnswered { id, kind, model, actor, refusal } = self;
+        match refusal {
+            None => info!(id, kind, model, actor, "command done"),
+            Some(why) => warn!(id, kind, model, actor, why, "command refused"),
+        }
+    }
+}
+
 /// A version is no longer followed; its figures go with it.
 #[derive(Debug, Clone, Copy)]
 pub struct VersionRetired<'a> {

@@ -2,27 +2,24 @@
 //!
 //! One fault is one message: when more features than `max_feature_events` change at once, one event
 //! of the whole model speaks for them, and they are silent while it is open unless one becomes
-//! critical. What is under the least severity, cooled down or over the hourly limit is tracked but
-//! not told; it is told later, as detected, if it is still open when nothing keeps it back.
+//! critical. What is muted, under the least severity, cooled down or over the hourly limit is tracked
+//! but not told; it is told later, as detected, if it is still open when nothing keeps it back.
 
 use super::early::{self, EarlyFinding};
 use super::event::event;
 use super::explain;
-use super::ids::incident_id;
+use super::group::Parent;
+use super::hourly::HourlyLimit;
 use super::incident::{Change, Incident, Track};
 use super::record::{
-    Category, DriftEvent, FeatureBrief, FeatureReport, ModelStateInfo, ReferenceInfo, ResolveReason, Scope,
-    Suffix, Suppressed, Transition, WindowInfo,
+    Category, DriftEvent, FeatureReport, ModelStateInfo, Mute, ReferenceInfo, ResolveReason, Scope, Suffix,
+    Transition, WindowInfo,
 };
 use super::settings::{Mode, ModelSettings};
 use super::verdict::{Answered, Judgement};
 use crate::words::{ModelKey, Name, Severity, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Features named in an event of the whole model.
-const FEATURES_NAMED: usize = 10;
-const HOUR_MS: i64 = 3_600_000;
 
 /// What all events of a step have in common.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +40,15 @@ pub struct Step<'a> {
     pub reference: &'a ReferenceInfo,
     /// The model as a whole; its open incidents are filled in here.
     pub model_state: ModelStateInfo,
+    /// The model's mutes.
+    pub mutes: &'a [Mute],
+}
+
+impl Step<'_> {
+    /// Whether a mute keeps events of `feature` from being published.
+    fn is_muted(&self, feature: &Name) -> bool {
+        self.mutes.iter().any(|mute| mute.covers(self.key, feature, self.decided_at))
+    }
 }
 
 /// A feature with what the window says of it.
@@ -68,57 +74,6 @@ impl JudgedFeature {
     }
 }
 
-/// A model's events in the hour of `decided_at`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct HourlyLimit {
-    hour: i64,
-    published: u32,
-    suppressed: Option<Suppressed>,
-}
-
-impl HourlyLimit {
-    /// Whether one more event may be published at `now`; counts it either way.
-    fn admit(&mut self, now: Time, most: u32, always: bool) -> bool {
-        let hour = now.ms().div_euclid(HOUR_MS);
-        if self.hour != hour {
-            (self.hour, self.published) = (hour, 0);
-        }
-        let admitted = always || self.published < most;
-        if admitted {
-            self.published += 1;
-        } else {
-            self.suppressed.get_or_insert(Suppressed { count: 0, since: now }).count += 1;
-        }
-        admitted
-    }
-
-    fn take_suppressed(&mut self) -> Option<Suppressed> {
-        self.suppressed.take()
-    }
-}
-
-/// An incident of the whole model, which speaks for several features.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parent {
-    /// The incident.
-    incident: Incident,
-    /// Its category.
-    category: Category,
-    /// The features that it speaks for and whose incidents are open.
-    children: Vec<Child>,
-    /// How many there were.
-    total: u32,
-}
-
-/// A feature's incident under a [`Parent`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Child {
-    /// The feature.
-    feature: Name,
-    /// The category of its incident.
-    category: Category,
-}
-
 /// A [`Track`] with what it is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackRecord {
@@ -133,8 +88,8 @@ pub struct TrackRecord {
 /// All incidents of a model key. State: it is kept in the changelog.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IncidentBook {
-    tracks: BTreeMap<(Name, Category), Track>,
-    parents: Vec<Parent>,
+    pub(super) tracks: BTreeMap<(Name, Category), Track>,
+    pub(super) parents: Vec<Parent>,
 }
 
 /// An [`IncidentBook`] as the changelog keeps it.
@@ -148,13 +103,13 @@ pub struct BookRecord {
 
 /// What a step found, by feature.
 #[derive(Clone, Copy)]
-enum Found<'a> {
+pub(super) enum Found<'a> {
     InWindow(&'a [JudgedFeature]),
     Early(&'a [EarlyFinding]),
 }
 
 impl<'a> Found<'a> {
-    fn judged(self, feature: &Name) -> Option<&'a JudgedFeature> {
+    pub(super) fn judged(self, feature: &Name) -> Option<&'a JudgedFeature> {
         let Found::InWindow(features) = self else { return None };
         let at = features.binary_search_by(|judged| judged.report.feature.cmp(feature)).ok()?;
         Some(&features[at])
@@ -179,7 +134,7 @@ impl<'a> Found<'a> {
     }
 
     /// Marks an event of the whole model as early, where it is.
-    fn mark(self, event: &mut DriftEvent) {
+    pub(super) fn mark(self, event: &mut DriftEvent) {
         if let Found::Early(_) = self {
             early::mark(event);
         }
@@ -305,6 +260,34 @@ impl IncidentBook {
         events
     }
 
+    /// Whether the incident of this id is open: a feature's, or one of the whole model.
+    pub fn holds(&self, id: &str) -> bool {
+        self.open().any(|(_, _, incident)| incident.id == id)
+            || self.parents.iter().any(|parent| parent.incident.id == id)
+    }
+
+    /// Closes an incident because someone says so, and those that it speaks for; returns the events
+    /// to publish.
+    pub fn close(&mut self, step: &Step<'_>, id: &str, limit: &mut HourlyLimit) -> Vec<DriftEvent> {
+        let is_meant = |incident: &Incident| incident.id == id || incident.parent_id.as_deref() == Some(id);
+        let close = |((feature, category), track): (&(Name, Category), &mut Track)| {
+            track.incident.as_ref().filter(|incident| is_meant(incident))?;
+            let change = track.resolve(ResolveReason::ClosedByUser);
+            Some(Pending { feature: feature.clone(), category: *category, change })
+        };
+        let pending = self.tracks.iter_mut().filter_map(close).collect();
+        let mut events = self.tell(step, Found::InWindow(&[]), pending, |_, _| false, limit);
+        events.extend(self.resolve_parents(step, ResolveReason::ClosedByUser, limit));
+        events
+    }
+
+    /// Notes that someone looks at an incident.
+    pub fn acknowledge(&mut self, id: &str, now: Time) {
+        let of_features = self.tracks.values_mut().filter_map(|track| track.incident.as_mut());
+        let all = of_features.chain(self.parents.iter_mut().map(|parent| &mut parent.incident));
+        all.filter(|incident| incident.id == id).for_each(|incident| incident.acknowledged_at = Some(now));
+    }
+
     fn tell(
         &mut self,
         step: &Step<'_>,
@@ -330,6 +313,7 @@ impl IncidentBook {
                     event.reason = Some(reason);
                     event.incident.closed_at = Some(end);
                     event.suppressed = limit.take_suppressed();
+                    event.muted = step.is_muted(&feature);
                     event.explanation = explain::resolved(&feature, step.key, reason);
                     events.push(event);
                 }
@@ -339,8 +323,8 @@ impl IncidentBook {
                 }
                 continue;
             }
-            let Some(track) = self.tracks.get(&(feature.clone(), category)) else { continue };
-            let Some(incident) = &track.incident else { continue };
+            let Some(track) = self.tracks.get_mut(&(feature.clone(), category)) else { continue };
+            let Some(incident) = &mut track.incident else { continue };
             let is_news = incident.severity > incident.told;
             let is_critical = incident.severity == Severity::Critical;
             let is_quiet =
@@ -348,7 +332,11 @@ impl IncidentBook {
             let is_spoken_for = incident.parent_id.is_some() && !is_critical;
             let is_silent = policy.mode < Mode::Alert || incident.severity < policy.events.min_severity;
             if is_news && !is_quiet && !is_spoken_for && !is_silent && !covered(&feature, category) {
-                told.push((feature, category));
+                if step.is_muted(&feature) {
+                    incident.muted = true;
+                } else {
+                    told.push((feature, category));
+                }
             }
         }
         let fresh = |(feature, category): &&(Name, Category)| {
@@ -374,107 +362,11 @@ impl IncidentBook {
             event.suppressed = limit.take_suppressed();
             found.explain(&mut event, &feature, step.key);
             incident.steps += 1;
+            incident.muted = false;
             incident.told = incident.severity;
             incident.last_event_id = Some(event.id.clone());
             events.push(event);
         }
-        events
-    }
-
-    /// Opens an incident of the whole model for a group of features, and tells it.
-    fn group(
-        &mut self,
-        step: &Step<'_>,
-        group: Vec<(Name, Category)>,
-        found: Found<'_>,
-        limit: &mut HourlyLimit,
-    ) -> Option<DriftEvent> {
-        let policy = &step.settings.policy;
-        let end = step.decided_at;
-        let quality = group.iter().filter(|(_, category)| *category == Category::Quality).count();
-        let category = if quality * 2 > group.len() { Category::Quality } else { Category::Distribution };
-        let incidents =
-            || group.iter().filter_map(|key| self.tracks.get(key)?.incident.as_ref().map(|open| (key, open)));
-        let severity = incidents().map(|(_, incident)| incident.severity).max().unwrap_or(Severity::Ok);
-        let mut incident = Incident {
-            id: incident_id(step.app, step.key, Scope::Model, None, category, end),
-            opened_at: end,
-            onset_estimate: incidents().map(|(_, incident)| incident.onset_estimate).min().unwrap_or(end),
-            severity,
-            last_judged: end,
-            steps: 0,
-            told: Severity::Ok,
-            last_event_id: None,
-            parent_id: None,
-            unconfirmed: false,
-        };
-        if !limit.admit(end, policy.events.max_events_per_hour, severity == Severity::Critical) {
-            return None;
-        }
-        let brief = |((feature, category), incident): (&(Name, Category), &Incident)| FeatureBrief {
-            feature: feature.clone(),
-            category: *category,
-            severity: incident.severity,
-            incident_id: incident.id.clone(),
-            psi: found.judged(feature).and_then(|judged| judged.report.measures.psi).map(|psi| psi.value),
-        };
-        let mut briefs: Vec<FeatureBrief> = incidents().map(brief).collect();
-        briefs.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.feature.cmp(&b.feature)));
-        briefs.truncate(FEATURES_NAMED);
-        let mut event = event(step, &incident, Transition::Detected, category, None);
-        event.explanation =
-            explain::group(&briefs, group.len(), step.key, step.window.as_ref(), incident.onset_estimate);
-        found.mark(&mut event);
-        event.features = briefs;
-        event.features_total = group.len() as u32;
-        event.suppressed = limit.take_suppressed();
-        incident.steps = 1;
-        incident.told = severity;
-        incident.last_event_id = Some(event.id.clone());
-        for key in &group {
-            if let Some(child) = self.tracks.get_mut(key).and_then(|track| track.incident.as_mut()) {
-                child.parent_id = Some(incident.id.clone());
-                child.told = child.severity;
-                child.last_event_id = Some(event.id.clone());
-            }
-        }
-        let total = group.len() as u32;
-        let children = group.into_iter().map(|(feature, category)| Child { feature, category }).collect();
-        self.parents.push(Parent { incident, category, children, total });
-        Some(event)
-    }
-
-    /// Closes the incidents of the whole model whose features' incidents have all closed.
-    fn resolve_parents(
-        &mut self,
-        step: &Step<'_>,
-        reason: ResolveReason,
-        limit: &mut HourlyLimit,
-    ) -> Vec<DriftEvent> {
-        let mut events = Vec::new();
-        let tracks = &self.tracks;
-        self.parents.retain_mut(|parent| {
-            let id = &parent.incident.id;
-            let is_open = |child: &Child| {
-                let open = tracks
-                    .get(&(child.feature.clone(), child.category))
-                    .and_then(|track| track.incident.as_ref());
-                open.is_some_and(|incident| incident.parent_id.as_ref() == Some(id))
-            };
-            parent.children.retain(is_open);
-            if !parent.children.is_empty() {
-                return true;
-            }
-            limit.admit(step.decided_at, u32::MAX, true);
-            let mut event = event(step, &parent.incident, Transition::Resolved, parent.category, None);
-            event.reason = Some(reason);
-            event.incident.closed_at = Some(step.decided_at);
-            event.features_total = parent.total;
-            event.suppressed = limit.take_suppressed();
-            event.explanation = explain::group_resolved(parent.total, step.key, reason);
-            events.push(event);
-            false
-        });
         events
     }
 }

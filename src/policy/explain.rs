@@ -141,7 +141,7 @@ pub(super) fn group_resolved(total: u32, key: &ModelKey, reason: ResolveReason) 
     format!("all {total} features of {}: {}", model(key), because(reason))
 }
 
-fn because(reason: ResolveReason) -> &'static str {
+pub(super) fn because(reason: ResolveReason) -> &'static str {
     match reason {
         ResolveReason::Recovered => "back to the reference",
         ResolveReason::NotConfirmed => "early sight saw a change that the windows since do not show",
@@ -151,6 +151,7 @@ fn because(reason: ResolveReason) -> &'static str {
         ResolveReason::VersionRetired => "the version has gone quiet",
         ResolveReason::ConfigChanged => "windows are cut differently now",
         ResolveReason::FeatureRemoved => "the reference no longer has it",
+        ResolveReason::ClosedByUser => "someone closed it",
     }
 }
 

@@ -34,6 +34,12 @@ pub struct Incident {
     /// Whether early sight opened it and no window has shown it yet.
     #[serde(default)]
     pub unconfirmed: bool,
+    /// Whether a mute keeps its severity from being told.
+    #[serde(default)]
+    pub muted: bool,
+    /// When someone acknowledged it.
+    #[serde(default)]
+    pub acknowledged_at: Option<Time>,
 }
 
 /// What happened to a track in a step.
@@ -138,6 +144,8 @@ impl Track {
             last_event_id: None,
             parent_id: None,
             unconfirmed: false,
+            muted: false,
+            acknowledged_at: None,
         });
         Change::Opened
     }
@@ -166,6 +174,8 @@ impl Track {
             last_event_id: None,
             parent_id: None,
             unconfirmed: true,
+            muted: false,
+            acknowledged_at: None,
         });
         Change::Opened
     }

@@ -9,22 +9,29 @@ mod early;
 mod event;
 mod expectation;
 mod explain;
+mod group;
+mod hourly;
 mod ids;
 mod incident;
+mod life;
 pub mod record;
 mod retrain;
 mod settings;
+mod trigger;
 mod verdict;
 
-pub use book::{BookRecord, Child, HourlyLimit, IncidentBook, JudgedFeature, Parent, Step, TrackRecord};
+pub use book::{BookRecord, IncidentBook, JudgedFeature, Step, TrackRecord};
 pub use early::EarlyFinding;
 pub use expectation::{Bounds, Expectations, Expected, Figure, Total};
+pub use group::{Child, Parent};
+pub use hourly::HourlyLimit;
 pub use ids::report_id;
 pub use incident::{Hit, Incident, Track};
-pub use retrain::{DataIndex, Decision, Due, Open, RetrainState};
+pub use life::Moment;
+pub use retrain::{DataIndex, Decision, Due, Failed, GivenUp, Open, Rejected, RetrainState};
 pub use settings::{
-    BlockOn, Budget, Clear, Early, EventsPolicy, FeatureSettings, Levels, Mode, ModelSettings,
-    OnMissingReference, PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy, Suffixes,
-    Thresholds,
+    BlockOn, BootstrapSettings, Budget, Clear, Early, EventsPolicy, FeatureSettings, Levels, Mode,
+    ModelSettings, OnMissingReference, PolicySettings, Raise, ReferenceSource, RetrainOn, RetrainPolicy,
+    Suffixes, Thresholds,
 };
 pub use verdict::{Answered, Finding, Judgement, Part, judge, judgeable, level, severity, sized, strongest};

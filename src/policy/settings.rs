@@ -48,6 +48,17 @@ impl ModelSettings {
     pub fn inherits(&self) -> bool {
         self.on_missing_reference == OnMissingReference::Inherit
     }
+
+    /// Whether a version without a reference gets one of its own first rows.
+    pub fn bootstraps(&self) -> bool {
+        self.on_missing_reference == OnMissingReference::Bootstrap
+    }
+
+    /// The kinds that are said of features whose values are gathered; `None`: none are gathered.
+    pub fn gathers(&self) -> Option<BTreeMap<Name, Kind>> {
+        let kind = |(name, feature): (&Name, &FeatureSettings)| Some((name.clone(), feature.kind?));
+        self.bootstraps().then(|| self.features.iter().filter_map(kind).collect())
+    }
 }
 
 /// `model.reference`.
@@ -75,6 +86,8 @@ pub enum OnMissingReference {
     Wait,
     /// Use the model's own, mark it, and never trigger.
     Inherit,
+    /// Make one of the version's own first rows.
+    Bootstrap,
 }
 
 /// `[model.features.*]`, complete.
@@ -121,10 +134,25 @@ pub struct PolicySettings {
     pub version_retire_after_ms: i64,
     /// A version with a smaller share of its model's events triggers no retraining; 0 to 1.
     pub min_traffic_share: f64,
+    /// The longest that a mute may last.
+    pub mute_max_ms: i64,
     /// What is published of incidents.
     pub events: EventsPolicy,
     /// When retraining is asked for.
     pub retrain: RetrainPolicy,
+}
+
+/// `[bootstrap]`: when a reference is made of a version's first rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootstrapSettings {
+    /// It takes so many rows …
+    pub min_rows: u64,
+    /// … and so much event time, in milliseconds.
+    pub min_duration_ms: i64,
+    /// Rows from further back are not taken, in milliseconds; not less than the shortest.
+    pub max_duration_ms: i64,
+    /// Whether drift from it may trigger retraining.
+    pub trust_bootstrap: bool,
 }
 
 /// `policy.mode`.
@@ -259,8 +287,17 @@ pub struct RetrainPolicy {
     pub cooldown_ms: i64,
     /// Triggers a day (UTC), model and version.
     pub daily_budget: u32,
-    /// A trigger that nobody acted on expires.
+    /// A trigger is asked for this long after the last one, or after the version was first seen,
+    /// whatever its data say; `None`: never.
+    pub schedule_ms: Option<i64>,
+    /// Attempts to answer one drift; at least 1.
+    pub max_attempts: u32,
+    /// A trigger that nobody acknowledges expires.
     pub ttl_ms: i64,
+    /// One that was acknowledged and not closed expires.
+    pub run_ttl_ms: i64,
+    /// Quiet after a trigger was rejected, unless other features drift.
+    pub reject_hold_ms: i64,
 }
 
 /// `policy.retrain.on`.

@@ -162,7 +162,7 @@ impl ProfileBuilder {
 }
 
 /// The calibrations for all suffixes of a window, the window, and four windows.
-fn calibration(profile: &FeatureProfile, pieces: &Pieces, grid: Grid) -> Vec<Calibration> {
+pub(super) fn calibration(profile: &FeatureProfile, pieces: &Pieces, grid: Grid) -> Vec<Calibration> {
     let mut of_panes = Pieces::new();
     let (pools, pieces) = match &profile.season {
         Some(season) => (season.pools(), pieces),
@@ -179,7 +179,7 @@ fn calibration(profile: &FeatureProfile, pieces: &Pieces, grid: Grid) -> Vec<Cal
 }
 
 /// What was counted in each slot of the season.
-fn counted(
+pub(super) fn counted(
     profile: &FeatureProfile,
     clock: &SeasonClock,
     pieces: &Pieces,

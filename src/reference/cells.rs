@@ -6,7 +6,7 @@
 //! the rest of up to 100,000 by hash.
 
 use crate::sketch::{
-    Categories, MAX_CELLS, MAX_COUNTED_CATEGORIES, OrderedCells, hash_of, quantile_of_sorted,
+    Categories, MAX_CELLS, MAX_COUNTED_CATEGORIES, NumberCell, OrderedCells, hash_of, quantile_of_sorted,
 };
 use crate::words::Name;
 use std::collections::{BTreeSet, HashMap};
@@ -24,22 +24,52 @@ const MAX_KNOWN_CATEGORIES: usize = 100_000;
 /// A discrete column has at most so many distinct values …
 const DISCRETE_VALUES: usize = 64;
 /// … with at least so many rows each on average.
-const DISCRETE_ROWS: usize = 20;
+const DISCRETE_ROWS: u64 = 20;
 
 /// Whether ascending numbers are few enough values to be discrete.
 pub(super) fn is_discrete(sorted: &[f64]) -> bool {
-    let distinct = runs(sorted).take(DISCRETE_VALUES + 1).count();
-    distinct <= DISCRETE_VALUES && sorted.len() >= distinct * DISCRETE_ROWS
+    is_few(runs(sorted).take(DISCRETE_VALUES + 1).count(), sorted.len() as u64)
+}
+
+/// Whether so many distinct values of `rows` numbers are few enough.
+pub(super) fn is_few(distinct: usize, rows: u64) -> bool {
+    distinct <= DISCRETE_VALUES && rows >= distinct as u64 * DISCRETE_ROWS
 }
 
 /// Cells for ascending values of a continuous column.
 pub(super) fn continuous(sorted: &[f64]) -> OrderedCells {
     let quantile = |j: u32| quantile_of_sorted(sorted, f64::from(j) / f64::from(QUANTILES)).map(|q| q + 0.0);
+    let around_atoms = atoms(sorted).into_iter().flat_map(|atom| [atom.next_down(), atom]);
+    cut(quantile, around_atoms)
+}
+
+/// Cells for the numbers of a census, in ascending cells of their own. It is cut at the ends of those
+/// alone, so that everything is counted exactly: at the end of the one that holds each quantile, and on
+/// both sides of one with as many rows as an atom.
+pub(super) fn of_census(counted: &[NumberCell]) -> OrderedCells {
+    let rows: u64 = counted.iter().map(|cell| cell.rows).sum();
+    let running = |sum: &mut u64, cell: &NumberCell| {
+        *sum += cell.rows;
+        Some(*sum)
+    };
+    let ends: Vec<u64> = counted.iter().scan(0, running).collect();
+    let quantile = |j: u32| {
+        let position = rows.checked_sub(1)? * u64::from(j) / u64::from(QUANTILES);
+        counted.get(ends.partition_point(|end| *end <= position)).map(|cell| cell.last)
+    };
+    let mut heavy: Vec<&NumberCell> =
+        counted.iter().filter(|cell| cell.rows * ATOM_ROWS as u64 >= rows).collect();
+    heavy.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.last.total_cmp(&b.last)));
+    heavy.truncate(MAX_ATOMS);
+    cut(quantile, heavy.into_iter().flat_map(|cell| [cell.first.next_down(), cell.last]))
+}
+
+/// Cells cut at the edges `around` the most frequent values, and at `quantile`s (by their number of
+/// [`QUANTILES`]) as far as there is room; the deciles always, and they end the bins.
+fn cut(quantile: impl Fn(u32) -> Option<f64>, around: impl Iterator<Item = f64>) -> OrderedCells {
     let deciles: Vec<f64> = distinct((1..10).filter_map(|d| quantile(d * PER_DECILE)));
-    let mut wanted: Vec<f64> = atoms(sorted).iter().flat_map(|atom| [atom.next_down(), *atom]).collect();
-    wanted.extend(&deciles);
-    let wanted = distinct(wanted.into_iter().filter(|edge| edge.is_finite()));
-    let fine: Vec<f64> = distinct((1..QUANTILES).filter_map(quantile))
+    let wanted = distinct(around.chain(deciles.iter().copied()).filter(|edge| edge.is_finite()));
+    let fine: Vec<f64> = distinct((1..QUANTILES).filter_map(&quantile))
         .into_iter()
         .filter(|edge| wanted.binary_search_by(|w| w.total_cmp(edge)).is_err())
         .collect();

@@ -156,6 +156,11 @@ impl References {
         self.profiles.values()
     }
 
+    /// The activations of a model's version itself.
+    pub fn own(&self, model: &Name, version: &Name) -> impl Iterator<Item = &Activation> {
+        self.activations.get(&(model.clone(), version.clone())).into_iter().flatten()
+    }
+
     /// All activations of a model and version, in the order in which they hold.
     pub fn activations(&self) -> impl Iterator<Item = &Activation> {
         self.activations.values().flatten()

@@ -76,6 +76,7 @@ impl Data {
             judgeable: check.judgeable,
             insufficient: check.insufficient,
             triggers_withheld: Vec::new(),
+            mutes: Vec::new(),
             unknown_features: BTreeMap::new(),
             chunk: Chunk { index: 0, total: 1 },
             features: check.features,

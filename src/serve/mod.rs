@@ -6,14 +6,16 @@
 
 mod access;
 mod api;
+mod commands;
 mod page;
 mod routes;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{Error, Result};
 pub use api::Identity;
+pub use commands::{Desk, routes as commands};
 
+use crate::error::{Error, Result};
 use crate::observe::{Fact, Health, ListenerOpened, Metrics};
 use crate::view::SharedView;
 use axum::Router;
@@ -84,7 +86,8 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Listens and answers from now on.
+/// Listens and answers from now on. Commands are taken for `desk`, where there is one, from this machine
+/// alone: at an address that others reach nothing asks yet who they are.
 ///
 /// # Errors
 /// When an address cannot be listened on (in use, not of this machine, not permitted), or the

@@ -2,14 +2,17 @@
 
 use super::StageContext;
 use super::outgoing::Outbox;
-use crate::engine::Output;
+use crate::bus::partition_of;
+use crate::engine::{MadeReference, Output};
 use crate::error::Result;
 use crate::observe::{
-    DriftEventPublished, Fact, IdleLateRows, NoReference, RowsLimited, TriggerPublished, VersionRetired,
-    WindowJudged,
+    CommandAnswered, DriftEventPublished, Fact, IdleLateRows, NoReference, RowsLimited, TriggerPublished,
+    VersionRetired, WindowJudged,
 };
-use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
-use crate::wire::{CloudEvent, Encoding, encode, report_chunks};
+use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, WindowReport};
+use crate::wire::{
+    CloudEvent, Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks, report_chunks,
+};
 use crate::words::{Time, Verdict};
 use std::time::SystemTime;
 
@@ -40,13 +43,56 @@ pub(super) fn publish(
             outbox.push(&topics.events, None, event.model.as_bytes().to_vec(), Some(payload), headers);
         }
         Output::Trigger(trigger) => {
-            let payload = encode::<RetrainingTrigger>(trigger, encodings.triggers)?;
-            let headers = cloud_event(&**trigger, context, encodings.triggers);
+            let mut trigger = trigger.clone();
+            trigger.data.cluster_id.clone_from(&context.cluster_id);
+            let payload = encode::<RetrainingTrigger>(&trigger, encodings.triggers)?;
+            let headers = cloud_event(&*trigger, context, encodings.triggers);
             outbox.push(&topics.triggers, None, trigger.model.as_bytes().to_vec(), Some(payload), headers);
+        }
+        Output::Reference(made) => publish_reference(outbox, context, made, limit)?,
+        Output::Command(command) => {
+            let key = command.model.as_bytes();
+            let partition = partition_of(key, topics.partitions.unsigned_abs());
+            let payload = encode::<Command>(command, encodings.control)?;
+            outbox.push(&topics.control, Some(partition), key.to_vec(), Some(payload), vec![]);
         }
         Output::VersionRetired { .. } | Output::IdleLate { .. } | Output::Limited { .. } => {}
     }
     Ok(())
+}
+
+/// Adds a profile and its activation, in the order in which readers need them.
+fn publish_reference(
+    outbox: &mut Outbox,
+    context: &StageContext,
+    made: &MadeReference,
+    limit: usize,
+) -> Result<()> {
+    let (topic, encoding) = (&context.references.topic, context.encodings.references);
+    // The whole of a model's references is in one partition, as those that others publish.
+    let mut push = |key: ReferenceKey, message: &ReferenceMessage| -> Result<()> {
+        outbox.push(topic, Some(0), key.to_bytes(), Some(encode(message, encoding)?), Vec::new());
+        Ok(())
+    };
+    for chunk in profile_chunks(&made.profile, limit, encoding)? {
+        let (model, id, chunk_index) = (made.model.clone(), chunk.id.clone(), chunk.chunk_index);
+        let key = ReferenceKey::Profile { model, id, chunk: chunk_index };
+        push(key, &ReferenceMessage::Profile(chunk))?;
+    }
+    let activation = made.activation(now());
+    let key = ReferenceKey::Activation {
+        model: activation.model.clone(),
+        version: activation.version.clone(),
+        effective_from: activation.effective_from,
+        reference_id: activation.reference_id.clone(),
+    };
+    push(key, &ReferenceMessage::Activation(activation))
+}
+
+/// The time by this machine's clock.
+fn now() -> Time {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time::from_ms(now.as_millis() as i64)
 }
 
 /// CloudEvents headers, and when the record was sent by this machine's clock.
@@ -54,8 +100,7 @@ fn cloud_event(event: &impl CloudEvent, context: &StageContext, encoding: Encodi
     let headers = event.headers(encoding, &context.registry_url);
     let mut headers: Vec<(String, String)> =
         headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    headers.push(("driftline_emitted_at".into(), Time::from_ms(now.as_millis() as i64).to_string()));
+    headers.push(("driftline_emitted_at".into(), now().to_string()));
     headers
 }
 
@@ -91,6 +136,23 @@ pub(super) fn tell(output: &Output, context: &StageContext) {
             version: &trigger.version,
             cause: trigger.cause.as_str(),
             explanation: &trigger.explanation,
+        }
+        .emit(metrics),
+        Output::Reference(made) => tracing::info!(
+            model = &*made.model,
+            version = &*made.version,
+            reference = made.reference_id.as_str(),
+            effective_from = %made.effective_from,
+            rows = made.rows,
+            stable = made.stable,
+            "a reference was made of a version's first rows"
+        ),
+        Output::Command(command) => CommandAnswered {
+            id: &command.id,
+            kind: &command.r#type,
+            model: &command.model,
+            actor: &command.actor,
+            refusal: command.refusal.as_deref(),
         }
         .emit(metrics),
         Output::VersionRetired { model, version } => VersionRetired { model, version }.emit(metrics),

@@ -1,5 +1,6 @@
 //! Stage 2 on Kafka: deltas to reports, drift events, triggers and state, in one transaction.
 
+use super::control::Control;
 use super::decided::{publish, tell};
 use super::outgoing::Outbox;
 use super::references::ReferenceFeed;
@@ -62,6 +63,7 @@ struct EvaluateStage<'c> {
     producer: TransactionalProducer,
     references: ReferenceFeed,
     admin: TopicAdmin,
+    control: Control<'c>,
     owned: BTreeMap<i32, Owned>,
     next_commit: Instant,
     next_snapshot: Instant,
@@ -106,6 +108,7 @@ impl<'c> EvaluateStage<'c> {
             producer,
             references,
             admin,
+            control: Control::open(context)?,
             owned,
             next_commit: now,
             next_snapshot,
@@ -192,6 +195,7 @@ impl<'c> EvaluateStage<'c> {
         if self.unsettled.is_stale {
             // What was decided and not committed is in no topic: state goes back to the last commit.
             self.owned.clear();
+            self.control.discard();
             let starts = self.restore(&kept)?;
             self.consumer.rewind(&starts)?;
             self.unsettled.is_stale = false;
@@ -230,6 +234,8 @@ impl<'c> EvaluateStage<'c> {
             self.context.health.restored(Stage::Evaluate, &partition.topic, number);
             starts.push((partition.clone(), at));
         }
+        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.partition).collect();
+        self.control.restore(&self.consumer, &numbers)?;
         Ok(starts)
     }
 
@@ -239,10 +245,11 @@ impl<'c> EvaluateStage<'c> {
         PartitionsRevoked { stage: Stage::Evaluate, partitions: &named, lost: false }
             .emit(&self.context.metrics);
         self.unsettled.revoked(partitions);
+        self.control.revoked(partitions.iter().map(|partition| partition.partition));
         for partition in partitions {
             self.context.health.revoked(Stage::Evaluate, &partition.topic, partition.partition);
             if let Some(owned) = self.owned.remove(&partition.partition) {
-                for (model, _) in owned.evaluator.triggers() {
+                for (model, ..) in owned.evaluator.triggers() {
                     ModelReleased { model }.emit(&self.context.metrics);
                 }
             }
@@ -265,8 +272,13 @@ impl<'c> EvaluateStage<'c> {
         let group = self.consumer.group_metadata().filter(|_| self.unsettled.is_empty());
         let Some(group) = group else { return Ok(()) };
         self.references.catch_up(Duration::from_millis(200))?;
+        self.control.take(|number, command, sent_at| {
+            if let Some(owned) = self.owned.get_mut(&number) {
+                owned.evaluator.command(command, sent_at);
+            }
+        })?;
         let is_moved = |owned: &Owned| owned.evaluator.next_offset() != owned.committed;
-        if !self.owned.values().any(is_moved) {
+        if !self.owned.values().any(is_moved) && !self.control.is_moved() {
             return Ok(());
         }
         let snapshot = started >= self.next_snapshot;
@@ -291,6 +303,9 @@ impl<'c> EvaluateStage<'c> {
         for (number, owned) in &mut self.owned {
             let outputs = owned.evaluator.take_outputs();
             for output in &outputs {
+                if let Output::Reference(made) = output {
+                    self.references.add_profile(made.profile.clone());
+                }
                 publish(&mut prepared.outbox, self.context, output, limit)?;
             }
             prepared.outputs.extend(outputs);
@@ -323,13 +338,14 @@ impl<'c> EvaluateStage<'c> {
                 metadata: String::new(),
             });
         }
+        prepared.offsets.extend(self.control.offsets());
         Ok(prepared)
     }
 
     fn transact(&mut self, prepared: &Prepared, group: &ConsumerGroupMetadata) -> Result<(), CommitFailure> {
         let keep_going = || self.context.goes_on_to_its_end(Stage::Evaluate);
         self.producer.begin()?;
-        match prepared.outbox.send(&self.producer) {
+        match prepared.outbox.send(&self.producer).and_then(|()| self.control.send(&self.producer)) {
             Ok(()) => self.producer.commit(&prepared.offsets, group, &keep_going),
             Err(error) => {
                 self.producer.abort(&keep_going)?;
@@ -355,6 +371,7 @@ impl<'c> EvaluateStage<'c> {
             owned.committed = owned.evaluator.next_offset();
             owned.restore_from = prepared.restore_from.get(number).copied().unwrap_or(owned.restore_from);
         }
+        self.control.committed();
         prepared.outputs.iter().for_each(|output| tell(output, self.context));
         self.tell_state();
     }
@@ -379,8 +396,9 @@ impl<'c> EvaluateStage<'c> {
             IncidentsCounted { model, version, open: &open }.emit(metrics);
         }
         for owned in self.owned.values() {
-            for (model, is_open) in owned.evaluator.triggers() {
-                TriggersCounted { model, open: usize::from(is_open), withheld: &[] }.emit(metrics);
+            for (model, open, withheld) in owned.evaluator.triggers() {
+                let withheld: Vec<(&'static str, usize)> = withheld.into_iter().collect();
+                TriggersCounted { model, open, withheld: &withheld }.emit(metrics);
             }
         }
     }
@@ -453,7 +471,8 @@ fn take(
             owned.evaluator.merge(offset, broker_time, delta, references.table());
         }
         DeltaMessage::Watermark(progress) => {
-            owned.evaluator.hear(offset, broker_time, &Progress::from(progress));
+            let progress = Progress::from(progress);
+            owned.evaluator.hear(offset, broker_time, &progress, references.table());
         }
     }
     Ok(())

@@ -7,8 +7,10 @@
 //! but that of commits, idleness and retries.
 
 mod committer;
+mod control;
 mod dead_letters;
 mod decided;
+mod desk;
 mod evaluate;
 mod following;
 mod outgoing;
@@ -21,6 +23,7 @@ mod unsettled;
 mod topics;
 mod viewing;
 
+pub use desk::{CommandDesk, command_id};
 pub use evaluate::{EvaluateSettings, run_evaluate};
 pub use following::Following;
 pub use references::{ReferenceFeed, ReferenceSettings};
@@ -51,7 +54,9 @@ pub struct StageTopics {
     pub deltas: String,
     /// The changelog of stage 2.
     pub panes: String,
-    /// Partitions of both.
+    /// Commands to stage 2, and what became of them.
+    pub control: String,
+    /// Partitions of these three.
     pub partitions: i32,
     /// Drift events.
     pub events: String,
@@ -118,6 +123,8 @@ pub struct StageContext {
     pub encodings: Encodings,
     /// The largest record that all topics take, in bytes, where it is known.
     pub max_record_bytes: Option<usize>,
+    /// The Kafka cluster, where its id is known.
+    pub cluster_id: Option<String>,
     /// The schema registry's address; empty without one.
     pub registry_url: String,
     /// Where schemas that records name are found.

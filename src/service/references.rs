@@ -76,6 +76,12 @@ impl ReferenceFeed {
         &self.table
     }
 
+    /// Knows a profile that is about to be published. It is named by its content and holds nowhere without
+    /// an activation, so that it does no harm where nothing comes of that.
+    pub fn add_profile(&mut self, profile: Arc<Profile>) {
+        self.table.add_profile(profile);
+    }
+
     /// Reads on; says whether everything that was written before the call was read.
     pub fn catch_up(&mut self, timeout: Duration) -> Result<bool> {
         let (table, schemas, metrics) = (&mut self.table, &self.schemas, &self.metrics);

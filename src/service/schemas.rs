@@ -18,6 +18,8 @@ pub struct Encodings {
     pub panes: Encoding,
     /// References.
     pub references: Encoding,
+    /// Commands, and what became of them.
+    pub control: Encoding,
     /// Drift events.
     pub events: Encoding,
     /// Retraining triggers.
@@ -33,6 +35,7 @@ impl Encodings {
             deltas: Encoding::SingleObject,
             panes: Encoding::SingleObject,
             references: Encoding::Json,
+            control: Encoding::Json,
             events: Encoding::Json,
             triggers: Encoding::Json,
             reports: Encoding::Json,
@@ -55,6 +58,7 @@ impl Encodings {
             deltas: register(&topics.deltas, SchemaName::Delta, true)?,
             panes: register(&topics.panes, SchemaName::Pane, true)?,
             references: register(references, SchemaName::Reference, avro_output)?,
+            control: register(&topics.control, SchemaName::Command, avro_output)?,
             events: register(&topics.events, SchemaName::DriftEvent, avro_output)?,
             triggers: register(&topics.triggers, SchemaName::RetrainingTrigger, avro_output)?,
             reports: register(&topics.reports, SchemaName::WindowReport, avro_output)?,

@@ -12,6 +12,8 @@ pub struct FoundTopics {
     pub missing_inputs: Vec<String>,
     /// The largest record that every topic that is written takes, in bytes, where it is known.
     pub max_record_bytes: Option<usize>,
+    /// The cluster's id, where it is known.
+    pub cluster_id: Option<String>,
 }
 
 /// Looks at the topics once.
@@ -27,8 +29,8 @@ pub fn find_topics(
 ) -> Result<FoundTopics> {
     let admin = TopicAdmin::new(kafka)?;
     admin.reach()?;
-    let StageTopics { deltas, panes, partitions, events, triggers, reports, dead_letters } = topics;
-    let written = [deltas, panes, events, triggers, reports, dead_letters].map(String::as_str);
+    let StageTopics { deltas, panes, control, partitions, events, triggers, reports, dead_letters } = topics;
+    let written = [deltas, panes, control, events, triggers, reports, dead_letters].map(String::as_str);
     let names: Vec<&str> =
         written.into_iter().chain([references]).chain(inputs.iter().map(String::as_str)).collect();
     let found = admin.partitions(&names)?;
@@ -44,7 +46,7 @@ pub fn find_topics(
             "`driftline topics create --config FILE` makes what is missing; their names are in [output] and [topics]",
         ));
     }
-    for name in [deltas, panes] {
+    for name in [deltas, panes, control] {
         if let Some(number) = found.get(name).filter(|number| *number != partitions) {
             let what = format!("the topic has {number} partitions, and the configuration says {partitions}");
             return Err(Error::config(what)
@@ -62,5 +64,5 @@ pub fn find_topics(
         }
     };
     let missing_inputs = inputs.iter().filter(|name| !found.contains_key(*name)).cloned().collect();
-    Ok(FoundTopics { missing_inputs, max_record_bytes })
+    Ok(FoundTopics { missing_inputs, max_record_bytes, cluster_id: admin.cluster_id() })
 }

@@ -79,6 +79,23 @@ impl Digest {
         Digest::Compressed(TDigest::new(centroids, sum, count, Some(max), Some(min), SIZE))
     }
 
+    /// A digest of ascending values with how often each is there, between the extremes `min` and `max`.
+    pub(super) fn of_points(points: &[(f64, u64)], min: f64, max: f64) -> Digest {
+        let rows: u64 = points.iter().map(|(_, rows)| rows).sum();
+        if rows <= EXACT_MAX as u64 {
+            let all = points.iter().flat_map(|(value, rows)| (0..*rows).map(|_| *value));
+            return Digest::Exact(all.collect());
+        }
+        // Between the middles of two centroids a digest interpolates: a frequent value is many of them.
+        let pieces = |(value, count): &(f64, u64)| {
+            let (value, count, pieces) = (*value, *count, (EXACT_MAX as u64 * count).div_ceil(rows));
+            let up_to = move |piece: u64| (u128::from(count) * u128::from(piece) / u128::from(pieces)) as f64;
+            (0..pieces).map(move |piece| Centroid::new(value, up_to(piece + 1) - up_to(piece)))
+        };
+        let centroids = points.iter().flat_map(pieces).filter(|centroid| centroid.weight() > 0.0);
+        Digest::compressed(centroids.collect(), min, max)
+    }
+
     /// How many values it holds.
     pub fn count(&self) -> u64 {
         match self {

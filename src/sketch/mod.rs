@@ -11,6 +11,7 @@
 mod accumulate;
 mod basis;
 mod batch;
+mod census;
 mod digest;
 mod moments;
 mod record;
@@ -23,6 +24,7 @@ pub(crate) use basis::hash_of;
 pub use basis::{
     Basis, Categories, CategoryCell, MAX_CELLS, MAX_COUNTED_CATEGORIES, OrderedCells, category_name,
 };
+pub use census::{Census, CensusRecord, MOST_REFERENCE_CELLS, NumberCell, NumberCensus};
 pub use digest::{Digest, quantile_of_sorted};
 pub use moments::Moments;
 pub use record::{LookCounts, SketchRecord, UnseenCount};

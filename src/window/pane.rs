@@ -1,6 +1,6 @@
 //! What one pane of a model key holds.
 
-use crate::sketch::{FeatureSketch, Unseen};
+use crate::sketch::{Census, FeatureSketch, Unseen};
 use crate::words::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -10,6 +10,9 @@ pub type Source = (Name, i32);
 
 /// Names of features that no reference knows, kept per pane.
 const UNKNOWN_FEATURES_KEPT: usize = 20;
+
+/// Columns whose values are gathered, at most.
+const GATHERED_COLUMNS: usize = 10_000;
 
 /// Rows of the stream, by what became of them. Adds and subtracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -96,6 +99,8 @@ pub struct PaneData {
     pub offsets: BTreeMap<Source, OffsetRange>,
     /// Sketches in the order of the reference's features; empty without a reference.
     pub features: Vec<FeatureSketch>,
+    /// Values by column, where rows are gathered for a reference to come; the first by name.
+    pub census: BTreeMap<Name, Census>,
     /// Columns that the reference does not have, with their rows.
     pub unknown: Unseen,
     /// By number, the looks that the sequential test has yet to take.
@@ -108,6 +113,7 @@ impl Default for PaneData {
             flow: Flow::default(),
             offsets: BTreeMap::new(),
             features: Vec::new(),
+            census: BTreeMap::new(),
             unknown: Unseen::with_cap(UNKNOWN_FEATURES_KEPT),
             looks: BTreeMap::new(),
         }
@@ -131,6 +137,13 @@ impl PaneData {
             OffsetRange::widen_in(&mut self.offsets, source, *range);
         }
         self.unknown.merge(&other.unknown);
+        for (name, census) in &other.census {
+            self.census.entry(name.clone()).or_default().merge(census);
+        }
+        // One that is kept was never let go in any part, so its counts are exact.
+        while self.census.len() > GATHERED_COLUMNS {
+            self.census.pop_last();
+        }
         for (look, counts) in &other.looks {
             add_counts(self.looks.entry(*look).or_default(), counts);
         }

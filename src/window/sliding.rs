@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub struct SlidingWindow {
     length: i64,
     reach: i64,
+    /// How many panes are kept.
+    kept: i64,
     last: Option<Pane>,
     /// Panes that are kept and are not empty, oldest first.
     panes: VecDeque<(Pane, Arc<PaneData>)>,
@@ -89,6 +91,7 @@ impl SlidingWindow {
         SlidingWindow {
             length: i64::from(panes.max(1)),
             reach: i64::from(reach.max(panes).max(1)),
+            kept: i64::from(reach.max(panes).max(1)),
             last: None,
             panes: VecDeque::new(),
             whole: RunningSum::new(panes),
@@ -98,8 +101,14 @@ impl SlidingWindow {
         }
     }
 
+    /// The same window, with its last `panes` panes kept, whatever it reaches.
+    #[must_use]
+    pub fn keeping(self, panes: u32) -> Self {
+        SlidingWindow { kept: self.reach.max(i64::from(panes)), ..self }
+    }
+
     /// Slides the window to end with `pane`, which must come after the last one; panes between them
-    /// are empty. Returns the panes that it can no longer reach.
+    /// are empty. Returns the panes that are no longer kept.
     pub fn push(&mut self, pane: Pane, data: Arc<PaneData>) -> Vec<Pane> {
         assert!(self.last.is_none_or(|last| last < pane), "a window slides forward only");
         let left = self.advance_to(pane);
@@ -127,6 +136,7 @@ impl SlidingWindow {
         let (own, mut flow) = (self.length as u32, self.whole.flow);
         let Some(last) = self.last.filter(|_| flow.events < rows) else { return (own, flow) };
         let before = self.panes.iter().rev().skip_while(|(pane, _)| last.0 - pane.0 < self.length);
+        let before = before.take_while(|(pane, _)| last.0 - pane.0 < self.reach);
         for (pane, data) in before {
             flow.add(&data.flow);
             if flow.events >= rows {
@@ -200,7 +210,7 @@ impl SlidingWindow {
         }
         self.last = Some(pane);
         let mut left = Vec::new();
-        while let Some((oldest, _)) = self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.reach <= pane.0) {
+        while let Some((oldest, _)) = self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.kept <= pane.0) {
             left.push(oldest);
         }
         left

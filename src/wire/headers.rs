@@ -70,10 +70,12 @@ impl CloudEvent for DriftEvent {
 
     fn ce_type(&self) -> String {
         let (what, transition) = match self.transition {
-            Transition::Detected => ("drift", "detected"),
-            Transition::Escalated => ("drift", "escalated"),
-            Transition::Resolved => ("drift", "resolved"),
-            Transition::Expired => ("retraining", "expired"),
+            Transition::Detected | Transition::Escalated | Transition::Resolved => {
+                ("drift", self.transition.as_str())
+            }
+            Transition::Acknowledged | Transition::Closed | Transition::Expired => {
+                ("retraining", self.transition.as_str())
+            }
         };
         format!("io.driftline.{what}.{transition}.v1")
     }

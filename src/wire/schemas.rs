@@ -18,6 +18,8 @@ pub enum SchemaName {
     Delta,
     /// The changelog.
     Pane,
+    /// Commands.
+    Command,
 }
 
 /// What of a schema's records may differ between a run and its replay, because estimates stand
@@ -70,13 +72,14 @@ macro_rules! text {
 
 impl SchemaName {
     /// All of them.
-    pub const ALL: [SchemaName; 6] = [
+    pub const ALL: [SchemaName; 7] = [
         SchemaName::DriftEvent,
         SchemaName::RetrainingTrigger,
         SchemaName::WindowReport,
         SchemaName::Reference,
         SchemaName::Delta,
         SchemaName::Pane,
+        SchemaName::Command,
     ];
 
     /// Its name: that of its file without `.avsc`.
@@ -88,6 +91,7 @@ impl SchemaName {
             SchemaName::Reference => "reference",
             SchemaName::Delta => "delta",
             SchemaName::Pane => "pane",
+            SchemaName::Command => "command",
         }
     }
 
@@ -100,6 +104,7 @@ impl SchemaName {
             SchemaName::Reference => text!("reference.avsc"),
             SchemaName::Delta => text!("delta.avsc"),
             SchemaName::Pane => text!("pane.avsc"),
+            SchemaName::Command => text!("command.avsc"),
         }
     }
 
@@ -111,14 +116,13 @@ impl SchemaName {
                 &[text!("history/1/drift-event.avsc"), text!("history/2/drift-event.avsc")]
             }
             SchemaName::RetrainingTrigger => &[text!("history/1/retraining-trigger.avsc")],
-            SchemaName::WindowReport => &[
-                text!("history/1/window-report.avsc"),
-                text!("history/2/window-report.avsc"),
-                text!("history/3/window-report.avsc"),
-            ],
+            SchemaName::WindowReport => {
+                &[text!("history/1/window-report.avsc"), text!("history/2/window-report.avsc")]
+            }
             SchemaName::Reference => &[text!("history/1/reference.avsc"), text!("history/2/reference.avsc")],
-            SchemaName::Delta => &[text!("history/1/delta.avsc")],
+            SchemaName::Delta => &[text!("history/1/delta.avsc"), text!("history/2/delta.avsc")],
             SchemaName::Pane => &[text!("history/1/pane.avsc"), text!("history/2/pane.avsc")],
+            SchemaName::Command => &[text!("history/2/command.avsc")],
         }
     }
 

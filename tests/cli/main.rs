@@ -6,6 +6,7 @@ mod backtest;
 mod book;
 mod calibrate;
 mod check;
+mod control;
 mod demo;
 mod general;
 mod init;

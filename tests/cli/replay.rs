@@ -285,3 +285,53 @@ fn what_is_missing_is_asked_for() {
         assert!(ran.stderr.contains(says), "{line}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn a_model_without_a_reference_is_compared_with_its_first_rows() {
+    let place = shifted();
+    let (own, moved) = (payments(2000, 0.0), payments(4000, 30.0));
+    let moved: String = moved.lines().skip(2001).map(|line| format!("{line}\n")).collect();
+    place.write("all.csv", &format!("{own}{moved}"));
+    place.write(
+        "bootstrap.toml",
+        "[window]\nsize = '500s'\nslide = '250s'\nlook = '25s'\nallowed_lateness = '0s'\n\
+         [policy]\nmin_rows = 200\nwarmup = '0s'\n[references]\nlead = '300s'\n\
+         [bootstrap]\nmin_rows = 1000\nmin_duration = '1000s'\nmax_duration = '2000s'\n\
+         [[model]]\nname = 'shop'\non_missing_reference = 'bootstrap'\n",
+    );
+    let ran = place.run("replay all.csv --time ts --config bootstrap.toml");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lines = ran.lines();
+    let [made] = of_type(&lines, "reference_published")[..] else { panic!("one reference: {lines:#?}") };
+    // A hundred seconds of the first pane are before the first row.
+    let time = |text: &str| format!("2026-03-02T{text}.000Z");
+    assert_eq!(
+        made["start"],
+        time("00:00:00").replace("00:00:00", "23:58:20").replace("03-02", "03-01").as_str()
+    );
+    assert_eq!((&made["decided_at"], &made["rows"]), (&time("00:19:10").into(), &1150.into()));
+    assert_eq!(made["effective_from"], time("00:27:30").as_str());
+    assert_eq!((&made["origin"], &made["stable"]), (&"bootstrap".into(), &true.into()));
+    assert_eq!((&made["features"], &made["left_out"]), (&2.into(), &Json::Array(vec![])));
+    let end = |report: &Json| text(&report["window"]["end"]).to_owned();
+    for report in of_type(&lines, "window_report") {
+        let is_before = *end(report) <= *time("00:27:30");
+        assert_eq!(report["verdict"] == "no_reference", is_before, "{report}");
+        let is_drifted =
+            report["features"].as_array().unwrap().iter().any(|feature| feature["drift"] == true);
+        assert!(!is_drifted || *end(report) > *time("00:33:20"), "{report}");
+        assert!(is_drifted || *end(report) < *time("00:41:40"), "{report}");
+    }
+    let events = of_type(&lines, "drift_event");
+    assert!(!events.is_empty() && events.iter().all(|event| event["reference"]["origin"] == "bootstrap"));
+    assert_eq!(number(lines.last().unwrap(), "references"), 1);
+    // For people, too.
+    let table = place.run("replay all.csv --time ts --config bootstrap.toml --format table").fine();
+    let line = table.lines().find(|line| line.contains("reference ref_")).unwrap();
+    assert!(
+        line.ends_with(
+            "made of 1150 rows from 2026-03-01T23:58:20.000Z to 2026-03-02T00:19:10.000Z; its halves agree"
+        ),
+        "{line}"
+    );
+}

@@ -6,10 +6,10 @@
 use crate::world::{self, Row, comparable};
 use driftline::engine::{
     Delta, Evaluator, EvaluatorSettings, Output, Pipeline, Position, Progress, Restore, Sketcher,
-    SourceState, StateKey, StateValue,
+    SketcherSettings, SourceState, StateKey, StateValue,
 };
 use driftline::event::RowBuffer;
-use driftline::policy::record::{WindowInfo, WindowState};
+use driftline::policy::record::{Command, WindowInfo, WindowState};
 use driftline::reference::References;
 use driftline::words::{Name, Time};
 use rand::{Rng, SeedableRng};
@@ -17,45 +17,64 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const PARTITIONS: usize = 5;
+pub const PARTITIONS: usize = 5;
 
-enum InDeltas {
+pub enum InDeltas {
     Delta(Delta),
     Progress(Progress),
 }
 
-struct Bus {
-    /// How stage 2 is set up to work.
+pub struct Bus {
+    /// How stage 1 and stage 2 are set up to work.
+    sketcher: SketcherSettings,
     settings: Arc<EvaluatorSettings>,
+    /// What is published; everyone reads it some time later.
+    references: References,
     inputs: Vec<Vec<Row>>,
     positions: BTreeMap<i32, Position>,
-    deltas: Vec<InDeltas>,
+    pub deltas: Vec<InDeltas>,
     changelog: BTreeMap<StateKey, StateValue>,
     delta_offset: i64,
-    outputs: Vec<Output>,
+    /// Commands, each with how many deltas there are before it.
+    pub control: Vec<(usize, Command)>,
+    control_offset: usize,
+    pub outputs: Vec<Output>,
 }
 
 impl Bus {
-    fn new(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Self {
+    pub fn new(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Self {
+        Bus::with(rows, world::sketcher_settings(), settings, world::references())
+    }
+
+    pub fn with(
+        rows: &[Row],
+        sketcher: SketcherSettings,
+        settings: &Arc<EvaluatorSettings>,
+        references: References,
+    ) -> Self {
         Bus {
+            sketcher,
+            references,
             settings: settings.clone(),
             inputs: partitioned(rows),
             positions: BTreeMap::new(),
             deltas: Vec::new(),
             changelog: BTreeMap::new(),
             delta_offset: 0,
+            control: Vec::new(),
+            control_offset: 0,
             outputs: Vec::new(),
         }
     }
 }
 
-fn topics() -> Vec<(Name, i32)> {
+pub fn topics() -> Vec<(Name, i32)> {
     vec![("in".into(), PARTITIONS as i32)]
 }
 
 /// An instance of stage 1 that starts from what is committed.
 fn stage_one(bus: &Bus, owned: &[i32]) -> Sketcher {
-    let mut sketcher = Sketcher::new(world::sketcher_settings());
+    let mut sketcher = Sketcher::new(bus.sketcher.clone());
     sketcher.set_topics(topics());
     for partition in owned {
         let fresh =
@@ -109,13 +128,22 @@ fn evaluate_some(bus: &Bus, evaluator: &mut Evaluator, references: &References, 
     for offset in evaluator.next_offset() as usize..end {
         match &bus.deltas[offset] {
             InDeltas::Delta(delta) => evaluator.merge(offset as i64, Time::EPOCH, delta.clone(), references),
-            InDeltas::Progress(progress) => evaluator.hear(offset as i64, Time::EPOCH, progress),
+            InDeltas::Progress(progress) => {
+                evaluator.hear(offset as i64, Time::EPOCH, progress, references);
+            }
         }
     }
 }
 
 fn commit_two(bus: &mut Bus, evaluator: &mut Evaluator, snapshot: bool) {
-    bus.outputs.extend(evaluator.take_outputs());
+    let outputs = evaluator.take_outputs();
+    for output in &outputs {
+        if let Output::Reference(made) = output {
+            bus.references.add_profile(made.profile.clone());
+            bus.references.activate(made.activation(Time::EPOCH));
+        }
+    }
+    bus.outputs.extend(outputs);
     for (key, value) in evaluator.take_changes(snapshot) {
         match value {
             Some(value) => bus.changelog.insert(key, value),
@@ -125,18 +153,37 @@ fn commit_two(bus: &mut Bus, evaluator: &mut Evaluator, snapshot: bool) {
     bus.delta_offset = evaluator.next_offset();
 }
 
+/// Some of the commands that have come, from the `heard`th on; one to a trigger comes once that is told.
+fn hear_some(bus: &Bus, evaluator: &mut Evaluator, heard: &mut usize, rng: &mut ChaCha8Rng) {
+    let is_told = |id: &String| {
+        bus.outputs.iter().any(|output| matches!(output, Output::Trigger(one) if one.id == *id))
+    };
+    for (after, command) in bus.control[*heard..].iter().take(rng.random_range(0..3)) {
+        if *after > bus.deltas.len() || !command.target.as_ref().is_none_or(is_told) {
+            return;
+        }
+        evaluator.command(command.clone(), command.at);
+        *heard += 1;
+    }
+}
+
 /// Two instances of stage 1 and one of stage 2, with trouble until everything is read.
-fn with_faults(rows: &[Row], seed: u64, settings: &Arc<EvaluatorSettings>) -> Bus {
+pub fn with_faults(mut bus: Bus, seed: u64) -> Bus {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let references = world::references();
-    let mut bus = Bus::new(rows, settings);
+    let (mut known_one, mut known_two) = (bus.references.clone(), bus.references.clone());
+    let (mut heard, mut turns) = (0, 0);
     let mut split = 2;
     let all: Vec<i32> = (0..PARTITIONS as i32).collect();
     let mut instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
-    let mut evaluator = stage_two(&bus, &references);
+    let mut evaluator = stage_two(&bus, &known_two);
     loop {
+        turns += 1;
+        assert!(turns < 100_000, "a command waits for what is never decided");
         for instance in &mut instances {
-            read_some(&bus, instance, &references, &mut rng);
+            read_some(&bus, instance, &known_one, &mut rng);
+        }
+        if rng.random_range(0..6) == 0 {
+            known_one = bus.references.clone();
         }
         match rng.random_range(0..10) {
             0 => {
@@ -145,19 +192,29 @@ fn with_faults(rows: &[Row], seed: u64, settings: &Arc<EvaluatorSettings>) -> Bu
                 instances = [stage_one(&bus, &all[..split]), stage_one(&bus, &all[split..])];
             }
             1 => instances[0] = stage_one(&bus, &all[..split]),
-            2 => evaluator = stage_two(&bus, &references),
+            2 => {
+                known_two = bus.references.clone();
+                (evaluator, heard) = (stage_two(&bus, &known_two), bus.control_offset);
+            }
             at => commit_one(&mut bus, &mut instances[at % 2]),
         }
-        evaluate_some(&bus, &mut evaluator, &references, &mut rng);
+        evaluate_some(&bus, &mut evaluator, &known_two, &mut rng);
+        hear_some(&bus, &mut evaluator, &mut heard, &mut rng);
         if rng.random_range(0..4) == 0 {
             let snapshot = rng.random_range(0..3) == 0;
             commit_two(&mut bus, &mut evaluator, snapshot);
+            bus.control_offset = heard;
+        }
+        // Whoever counts by a reference has read it, and so can whoever merges that.
+        if rng.random_range(0..3) == 0 || known_one.generation() != known_two.generation() {
+            known_two = bus.references.clone();
         }
         let is_read = (0..PARTITIONS as i32).all(|partition| {
             let position = bus.positions.get(&partition).map_or(0, |position| position.next_offset);
             position as usize == bus.inputs[partition as usize].len()
         });
-        if is_read && bus.delta_offset as usize == bus.deltas.len() {
+        let is_decided = bus.delta_offset as usize == bus.deltas.len();
+        if is_read && is_decided && bus.control_offset == bus.control.len() {
             return bus;
         }
     }
@@ -170,8 +227,18 @@ fn partitioned(rows: &[Row]) -> Vec<Vec<Row>> {
 }
 
 fn without_faults(rows: &[Row], settings: &Arc<EvaluatorSettings>) -> Vec<Output> {
+    replayed(rows, settings, Vec::new())
+}
+
+/// The same rows without a bus, with commands that are done from these times on.
+pub fn replayed(
+    rows: &[Row],
+    settings: &Arc<EvaluatorSettings>,
+    commands: Vec<(Time, Command)>,
+) -> Vec<Output> {
     let mut pipeline =
         Pipeline::new(world::sketcher_settings(), settings.clone(), world::references(), topics());
+    commands.into_iter().for_each(|(from, command)| pipeline.command(command, from));
     for (i, row) in rows.iter().enumerate() {
         let (partition, offset) = (i % PARTITIONS, i / PARTITIONS);
         pipeline.take("in", partition as i32, offset as i64, None, Ok(row.event()));
@@ -202,7 +269,8 @@ fn is_the_same_under_faults(seed: u64, settings: &Arc<EvaluatorSettings>) -> Vec
     // Late rows too: their own partition decides, so trouble does not change them.
     let rows = world::stream(seed, 12_000, 900);
     let outputs = without_faults(&rows, settings);
-    let (expected, found) = (comparable(&outputs), comparable(&with_faults(&rows, seed, settings).outputs));
+    let bus = Bus::new(&rows, settings);
+    let (expected, found) = (comparable(&outputs), comparable(&with_faults(bus, seed).outputs));
     for (model, decided) in &expected {
         assert_eq!(decided.len(), found[model].len(), "seed {seed}, model {model}");
         for (expected, found) in decided.iter().zip(&found[model]) {
@@ -245,7 +313,7 @@ fn how_far_windows_reach_back_may_change_while_state_is_kept() {
 #[test]
 fn a_restored_stage_two_has_the_same_state() {
     let rows = world::stream(77, 12_000, 200);
-    let bus = with_faults(&rows, 77, &world::evaluator_settings());
+    let bus = with_faults(Bus::new(&rows, &world::evaluator_settings()), 77);
     let references = world::references();
     let (mut one, mut two) = (stage_two(&bus, &references), stage_two(&bus, &references));
     assert_eq!(one.open_rows(), two.open_rows());

@@ -92,6 +92,7 @@ fn decided_of(season: Option<Season>, rows: &[(Time, f64)], min_rows: u64) -> Ve
         max_models: 10,
         max_versions: 5,
         max_segments: 10,
+        ..Config::default().evaluator(1)
     };
     let mut references = References::default();
     references.set_default("m".into(), Arc::new(reference(season)));

@@ -154,6 +154,7 @@ pub fn evaluator_settings() -> Arc<EvaluatorSettings> {
         max_models: 100,
         max_versions: 5,
         max_segments: 10,
+        ..Config::default().evaluator(1)
     })
 }
 
@@ -176,6 +177,7 @@ pub fn comparable(outputs: &[Output]) -> BTreeMap<String, Vec<serde_json::Value>
             Output::Report(report) => serde_json::to_value(report),
             Output::Event(event) => serde_json::to_value(event),
             Output::Trigger(trigger) => serde_json::to_value(trigger),
+            Output::Reference(made) => serde_json::to_value(made),
             _ => continue,
         }
         .expect("records are JSON");

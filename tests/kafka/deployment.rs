@@ -58,7 +58,7 @@ impl Deployment {
         let toml = format!(
             "[kafka]\nbrokers = '{brokers}'\napplication_id = '{id}'\n{kafka}\n\
              [kafka.properties]\n\"group.protocol\" = \"consumer\"\n\
-             [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\npartitions = 3\n\
+             [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\npartitions = 3\n\
              [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
              [http]\nlisten = '127.0.0.1:{port}'\n{}",
             self.settings.replace("@INPUT@", input)
@@ -134,6 +134,12 @@ impl Deployment {
 
     /// The same with more arguments.
     pub fn replay_with(&self, records: &[String], more: &[&str]) -> Decided {
+        let profile = self.dir.path().join("reference.json");
+        Decided::of(self.replayed(records, &[&["--reference", text(&profile)], more].concat()).into_iter())
+    }
+
+    /// The lines of a replay with these arguments.
+    pub fn replayed(&self, records: &[String], more: &[&str]) -> Vec<Value> {
         let partitions = self.partitions as usize;
         let mut files = vec![String::new(); partitions];
         for (n, record) in records.iter().enumerate() {
@@ -145,12 +151,12 @@ impl Deployment {
             .iter()
             .zip(&files)
             .for_each(|(path, lines)| std::fs::write(path, lines).expect("a file is written"));
-        let (config, profile) = (self.config("replay", ""), self.dir.path().join("reference.json"));
-        let mut args = vec!["replay", "--config", text(&config), "--reference", text(&profile)];
+        let config = self.config("replay", "");
+        let mut args = vec!["replay", "--config", text(&config)];
         args.extend(more);
         args.extend(paths.iter().map(|path| text(path)));
         let lines = driftline_ok(&args);
-        Decided::of(lines.lines().map(|line| serde_json::from_str(line).expect("replay prints JSON")))
+        lines.lines().map(|line| serde_json::from_str(line).expect("replay prints JSON")).collect()
     }
 }
 
@@ -166,7 +172,7 @@ pub struct Decided {
 }
 
 impl Decided {
-    fn of(records: impl Iterator<Item = Value>) -> Decided {
+    pub fn of(records: impl Iterator<Item = Value>) -> Decided {
         let mut decided = Decided { records: BTreeMap::new(), times: BTreeMap::new() };
         for mut record in records {
             let Some(id) = record["id"].as_str().map(str::to_owned) else { continue };
@@ -205,7 +211,7 @@ fn without_volatile(record: &mut Value) {
     match record {
         Value::Array(items) => items.iter_mut().for_each(without_volatile),
         Value::Object(fields) => {
-            for volatile in ["p_value", "summary", "explanation", "offsets", "reference"] {
+            for volatile in ["p_value", "summary", "explanation", "offsets", "cluster_id", "reference"] {
                 fields.remove(volatile);
             }
             for measure in ["ks", "wasserstein"] {

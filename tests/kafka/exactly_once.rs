@@ -11,14 +11,14 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const PARTITIONS: usize = 4;
+pub const PARTITIONS: usize = 4;
 /// Event time of the first row, a whole number of windows after the epoch.
-const START_MS: i64 = 1_772_409_600_000;
+pub const START_MS: i64 = 1_772_409_600_000;
 const WINDOW_MS: i64 = 60_000;
 /// Rows in a second of event time.
 const RATE: i64 = 20;
 
-const SETTINGS: &str = "[input]\ntopics = ['@INPUT@']\nstart = 'earliest'\nmax_future_skew = '36500d'\n\
+pub const SETTINGS: &str = "[input]\ntopics = ['@INPUT@']\nstart = 'earliest'\nmax_future_skew = '36500d'\n\
     [window]\nsize = '60s'\nslide = '20s'\nlook = '5s'\nallowed_lateness = '2s'\nidle_timeout = '1h'\n\
     [commit]\ninterval = '100ms'\nsnapshot_interval = '1s'\n\
     [policy]\nmin_rows = 100\nwarmup = '0s'\nevent_cooldown = '0s'\n\
@@ -28,12 +28,12 @@ const SETTINGS: &str = "[input]\ntopics = ['@INPUT@']\nstart = 'earliest'\nmax_f
     [[model]]\nname = 'churn'\n";
 
 /// A member of the group is missed after three seconds.
-const CLASSIC: &str = "\"group.protocol\" = \"classic\"\n\"session.timeout.ms\" = \"3000\"\n\"heartbeat.interval.ms\" = \"300\"";
+pub const CLASSIC: &str = "\"group.protocol\" = \"classic\"\n\"session.timeout.ms\" = \"3000\"\n\"heartbeat.interval.ms\" = \"300\"";
 const NEW_PROTOCOL: &str = "\"group.protocol\" = \"consumer\"";
 
 /// Rows of two models, one with two versions and three countries, out of order so far that some are
 /// late; from the middle on `x` of fraud/1 is another. The last rows close every window but the last.
-fn stream(seed: u64, rows: usize) -> Vec<String> {
+pub fn stream(seed: u64, rows: usize) -> Vec<String> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut events: Vec<String> = (0..rows)
         .map(|n| {
@@ -67,7 +67,7 @@ fn event(model: &str, version: &str, time: i64, features: Value, country: &str) 
 }
 
 /// A deployment with references for all models, and what `replay` says of `events`.
-fn deployment(seed: u64, events: &[String]) -> (Deployment, Decided) {
+pub fn deployment(seed: u64, events: &[String]) -> (Deployment, Decided) {
     let deployment = Deployment::new(PARTITIONS as i32, SETTINGS);
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 99);
     let rows =
@@ -89,7 +89,7 @@ fn deployment(seed: u64, events: &[String]) -> (Deployment, Decided) {
 }
 
 /// A configuration for the instance `name`; under that name too where `is_static`.
-fn configure(deployment: &Deployment, name: &str, is_static: bool, properties: &str) -> PathBuf {
+pub fn configure(deployment: &Deployment, name: &str, is_static: bool, properties: &str) -> PathBuf {
     let kafka = if is_static { format!("instance = '{name}'") } else { String::new() };
     let path = deployment.config(name, &kafka);
     let written = std::fs::read_to_string(&path).expect("the configuration can be read");
@@ -116,7 +116,7 @@ fn trickle(deployment: &Deployment, events: &[String], time: Duration) {
 }
 
 /// Waits until the reports are all there, ends the instances, and compares everything that came out.
-fn assert_as_if_nothing_had_happened(
+pub fn assert_as_if_nothing_had_happened(
     deployment: &Deployment,
     expected: &Decided,
     instances: Vec<Driftline>,
@@ -137,7 +137,7 @@ fn assert_as_if_nothing_had_happened(
 }
 
 /// Nothing is said that a fault of this kind does not explain.
-fn assert_healthy(log: &str) {
+pub fn assert_healthy(log: &str) {
     // So the new protocol answers a process whose killed forerunner it still knows.
     let is_refused = |line: &str| line.contains("instance ID is still used by another member");
     let is_bad = |line: &&str| line.contains("panicked") || (line.contains("ERROR") && !is_refused(line));
@@ -147,7 +147,7 @@ fn assert_healthy(log: &str) {
 }
 
 /// Panics with the first difference, and with no more of it than one record of each.
-fn assert_no_difference(expected: &Decided, found: &Decided) {
+pub fn assert_no_difference(expected: &Decided, found: &Decided) {
     let names =
         |decided: &Decided| decided.records.keys().cloned().collect::<std::collections::BTreeSet<_>>();
     let (wanted, there) = (names(expected), names(found));
@@ -216,7 +216,7 @@ fn assert_every_row_is_somewhere(deployment: &Deployment, found: &Decided, rows:
 }
 
 /// Sends `events` in `time` while `meanwhile` happens.
-fn while_rows_come<T>(
+pub fn while_rows_come<T>(
     deployment: &Deployment,
     events: &[String],
     time: Duration,

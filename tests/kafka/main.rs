@@ -4,6 +4,7 @@
 
 mod avro_input;
 mod bad_input;
+mod bootstrap;
 mod book;
 mod bus_consumer;
 mod bus_embedded;
@@ -14,6 +15,7 @@ mod bus_support;
 mod bus_topics;
 mod bus_transactions;
 mod commands;
+mod control;
 mod deployment;
 mod exactly_once;
 mod main_job;

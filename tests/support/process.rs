@@ -84,6 +84,18 @@ impl Driftline {
         Some((answer.status().as_u16(), answer.body_mut().read_to_string().ok()?))
     }
 
+    /// Status and body of a POST of JSON to `path`; panics when there is no answer within 40 s.
+    pub fn post(&self, path: &str, body: &str) -> (u16, String) {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_global(Some(Duration::from_secs(40)));
+        let request = config.build().new_agent().post(format!("{}{path}", self.url));
+        let answer = request.header("content-type", "application/json").send(body);
+        let mut answer = answer.expect("it answers");
+        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a text"))
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.directory.path().join("stderr")).expect("the file of stderr");

@@ -3,10 +3,9 @@
 use super::InitArgs;
 use super::proposal::{Model, Proposal, Rate};
 use crate::bus::{CatchUp, Follower, KafkaSettings, Start};
-use crate::cli::columns::is_prediction;
 use crate::cli::profiles::{self, Times};
 use crate::error::{Error, Result};
-use crate::event::{Decoder, Envelope, Event, Format as EventFormat, Value, guess};
+use crate::event::{Decoder, Envelope, Event, Format as EventFormat, Value, guess, is_prediction};
 use crate::files::{self, Format, MAX_RECORD_BYTES};
 use crate::measure::sequential::tried;
 use crate::reference::{BuildOptions, ProfileBuilder};

@@ -2,6 +2,7 @@
 //! neither commits nor publishes. A backtest drives them once for each policy.
 
 mod backtest;
+mod commands;
 mod records;
 mod settings;
 mod show;
@@ -81,6 +82,9 @@ pub(super) struct ReplayArgs {
     /// One setting, over all others: policy.min_rows=100 (repeated)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Commands to honour: lines of JSON, as the control topic has them
+    #[arg(long, value_name = "FILE")]
+    control: Option<PathBuf>,
     /// Another policy to set beside it: what each would have told (repeated)
     #[arg(long, value_name = "FILE")]
     compare: Vec<PathBuf>,
@@ -130,11 +134,13 @@ struct Summary {
     limited: u64,
     /// Rows in panes that are still open.
     open_rows: u64,
-    /// Rows counted by another reference than their pane's: a replay has one reference a model.
+    /// Rows counted by another reference than their pane's: none, since all stand in their order.
     conflict: u64,
     windows: u64,
     drift_events: u64,
     triggers: u64,
+    /// References that were made of first rows.
+    references: u64,
     dead_letter_reasons: BTreeMap<&'static str, u64>,
     /// How far event time has come.
     watermark: Option<Time>,
@@ -183,7 +189,11 @@ fn feed(
     summary: &mut Summary,
     told: Told<'_>,
 ) -> Result<Option<Error>, Stop> {
-    let (pipeline, decoder) = settings::pipeline(args, config, references, mode)?;
+    let (mut pipeline, decoder) = settings::pipeline(args, config, references, mode)?;
+    let commands = args.control.as_ref().map(|path| commands::read(path)).transpose()?;
+    for (from, command) in commands.into_iter().flatten() {
+        pipeline.command(command, from);
+    }
     let sources = args.inputs.iter().map(|path| Source::open(path, args, config, &decoder));
     let sources: Vec<Source> = sources.collect::<Result<_>>()?;
     let mut replay = Replay { pipeline, told, counted: 0, first_bad: None, unrouted_model: None, summary };
@@ -272,6 +282,14 @@ impl Replay<'_> {
             Output::Report(_) => self.summary.windows += 1,
             Output::Event(_) => self.summary.drift_events += 1,
             Output::Trigger(_) => self.summary.triggers += 1,
+            Output::Reference(_) => self.summary.references += 1,
+            Output::Command(command) => {
+                let (id, kind) = (&command.id, &command.r#type);
+                match &command.refusal {
+                    Some(why) => tracing::warn!(id, kind, "command refused: {why}"),
+                    None => tracing::info!(id, kind, "command done"),
+                }
+            }
             Output::VersionRetired { model, version } => {
                 tracing::info!(model = &**model, version = &**version, "version retired");
             }

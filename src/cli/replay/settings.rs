@@ -56,13 +56,15 @@ pub(super) fn references(args: &ReplayArgs, config: &Config) -> Result<Reference
         let (path, rows) = match (&args.reference, &model.reference) {
             (Some(path), _) => (path, args.reference_rows.clone()),
             (None, ReferenceSource::File { path, .. }) => (path, None),
+            (None, ReferenceSource::Topic) if model.bootstraps() => continue,
             (None, ReferenceSource::Topic) => {
                 return Err(Error::usage(format!(
                     "there is no reference to compare model `{}` with",
                     model.name
                 ))
                 .hint(
-                    "give --reference FILE, or name a file as the model's `reference` in the configuration",
+                    "give --reference FILE, or name a file as the model's `reference` in the configuration, \
+                     or make one of its first rows with `on_missing_reference = \"bootstrap\"`",
                 ));
             }
         };

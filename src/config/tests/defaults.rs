@@ -68,6 +68,8 @@ version_retire_after = "24h"
 min_traffic_share = 0.05
 [policy.early]
 enabled = "auto"
+[policy.mute]
+max = "30d"
 [policy.events]
 max_feature_events = 5
 max_events_per_hour = 20
@@ -83,7 +85,15 @@ min_rows_since_onset = 10000
 lookback = "30d"
 cooldown = "24h"
 daily_budget = 1
+max_attempts = 3
 ttl = "72h"
+run_ttl = "7d"
+reject_hold = "7d"
+[bootstrap]
+min_rows = 10000
+min_duration = "24h"
+max_duration = "7d"
+trust_bootstrap = false
 [limits]
 models = 1000
 live_versions = 5
@@ -115,7 +125,7 @@ sensitive = false
 "#;
 
 /// Keys that the contract's text leaves to the defaults.
-const BESIDE_THE_CONTRACT: [&str; 19] = [
+const BESIDE_THE_CONTRACT: [&str; 20] = [
     "schema_registry.url",
     "schema_registry.basic_auth",
     "schema_registry.basic_auth_file",
@@ -130,6 +140,7 @@ const BESIDE_THE_CONTRACT: [&str; 19] = [
     "topics.references",
     "topics.deltas",
     "topics.panes",
+    "topics.control",
     "topics.partitions",
     "window.time_zone",
     "http.allow_anonymous",

@@ -14,7 +14,7 @@ fn an_unknown_key_is_told_with_its_place_and_the_nearest_name() {
       help: did you mean `commit`?
     unknown key `policy.retrain.frequency`
       --> driftline.toml:5:3
-      help: known: on, block_on, share, share_min_features, settle, min_rows_since_onset, lookback, cooldown, daily_budget, ttl
+      help: known: on, block_on, share, share_min_features, settle, min_rows_since_onset, lookback, cooldown, daily_budget, schedule, max_attempts, ttl, run_ttl, reject_hold
     ");
 }
 
@@ -99,16 +99,14 @@ unknown_features = "monitor"
 enabled = "sometimes"
 [policy.retrain]
 on = ["performance"]
-max_attempts = 3
+schedule = "monthly"
 [policy.mute]
-max = "30d"
-[bootstrap]
-min_rows = 10000
+max = "0s"
 [metrics]
 features = "incident"
 [[model]]
 name = "fraud"
-on_missing_reference = "bootstrap"
+on_missing_reference = "guess"
 [model.features.amount]
 sensitive = true
 "#;
@@ -129,23 +127,19 @@ sensitive = true
     `policy.retrain.on` (item 1) can't be "performance": this is not built yet
       --> driftline.toml:11:7
       help: what is built: share, feature, prediction
-    `policy.retrain.max_attempts` is not built yet: acknowledging a trigger, which attempts are counted by
-      --> driftline.toml:12:1
-      help: leave it out
-    `policy.mute.max` is not built yet: mutes
-      --> driftline.toml:14:1
-      help: leave it out
-    `bootstrap.min_rows` is not built yet: a reference made from the first production data
-      --> driftline.toml:16:1
-      help: leave it out
+    `policy.retrain.schedule` must be a schedule, not "monthly"
+      --> driftline.toml:12:12
+      help: write "every 30d"
+    `policy.mute.max` must be longer than nothing
+      --> driftline.toml:14:7
     `metrics.features` can't be "incident": this is not built yet
-      --> driftline.toml:18:12
+      --> driftline.toml:16:12
       help: what is built: none
-    `model.on_missing_reference` can't be "bootstrap": this is not built yet
-      --> driftline.toml:21:24
-      help: what is built: wait, inherit
+    `model.on_missing_reference` can't be "guess"
+      --> driftline.toml:19:24
+      help: known: wait, inherit, bootstrap
     `model.features.amount.sensitive` is not built yet: hashed categories
-      --> driftline.toml:23:1
+      --> driftline.toml:21:1
       help: leave it out: it is as if it were false
     "#);
 }
@@ -216,5 +210,18 @@ topics = ["drift-event"]
     `model.topics` names "drift-event", which `input.topics` does not
       --> driftline.toml:13:11
       help: did you mean `drift-events`?
+    "#);
+}
+
+#[test]
+fn a_bootstrap_is_not_shorter_than_its_shortest_nor_of_no_rows() {
+    let text = "[bootstrap]\nmin_rows = 0\nmin_duration = '8d'\ntrust_bootstrap = 'yes'\n";
+    assert_snapshot!(mistakes(text), @r#"
+    `bootstrap.min_rows` must be from 1 to 1000000000, not 0
+      --> driftline.toml:2:12
+    `bootstrap.max_duration` is shorter than `bootstrap.min_duration`
+      --> driftline.toml:3:16
+    `bootstrap.trust_bootstrap` must be true or false, not a text
+      --> driftline.toml:4:19
     "#);
 }

@@ -82,6 +82,10 @@ pub enum Transition {
     Escalated,
     /// It closed.
     Resolved,
+    /// Someone is acting on a trigger.
+    Acknowledged,
+    /// A trigger was answered.
+    Closed,
     /// A trigger ran out of time.
     Expired,
 }
@@ -93,6 +97,8 @@ impl Transition {
             Transition::Detected => "detected",
             Transition::Escalated => "escalated",
             Transition::Resolved => "resolved",
+            Transition::Acknowledged => "acknowledged",
+            Transition::Closed => "closed",
             Transition::Expired => "expired",
         }
     }
@@ -118,6 +124,8 @@ pub enum ResolveReason {
     ConfigChanged,
     /// The reference no longer has the feature.
     FeatureRemoved,
+    /// Someone closed it.
+    ClosedByUser,
 }
 
 /// The incident that an event is about.
@@ -135,6 +143,9 @@ pub struct IncidentInfo {
     pub closed_at: Option<Time>,
     /// The incident of the whole model that it is part of.
     pub parent_id: Option<String>,
+    /// When someone acknowledged it; null while nobody has.
+    #[serde(default)]
+    pub acknowledged_at: Option<Time>,
 }
 
 /// The reference that a window was measured against.
@@ -284,7 +295,7 @@ pub struct DriftEvent {
     pub features_total: u32,
     /// Events that the hourly limit kept back since the last one.
     pub suppressed: Option<Suppressed>,
-    /// Whether it was published after a mute.
+    /// Whether a mute kept it back until now; of a resolve, whether one is in force.
     pub muted: bool,
     /// One sentence for a person.
     pub explanation: String,

@@ -1,12 +1,15 @@
-//! The records that leave driftline: window reports, drift events, retraining triggers.
+//! The records that leave driftline: window reports, drift events, retraining triggers; and the
+//! commands that come in.
 //!
 //! Their fields are a contract: every field is there, and what is not there is null. The schemas in
 //! `schemas/` say the same; a test holds the two together.
 
+mod command;
 mod event;
 mod report;
 mod trigger;
 
+pub use command::{Action, Command, Mute, MuteScope, Outcome, Status};
 pub use event::{
     Category, DecidedBy, DriftEvent, FeatureBrief, IncidentInfo, ModelStateInfo, ReferenceInfo,
     ResolveReason, Scope, Suppressed, Transition, TriggerInfo,

@@ -1,5 +1,6 @@
 //! Window reports, and the form of a feature that they share with `check`.
 
+use super::Mute;
 use crate::measure::sequential::Support;
 use crate::measure::{BinShare, CategoryCount, Distribution, Measures, Summary};
 use crate::reference::{ReferenceId, SeasonLevel};
@@ -220,6 +221,9 @@ pub struct WindowReport {
     pub insufficient: u32,
     /// Why retraining was not asked for although it was due.
     pub triggers_withheld: Vec<String>,
+    /// The mutes in force: what they cover is measured and tracked, and not published.
+    #[serde(default)]
+    pub mutes: Vec<Mute>,
     /// Columns that the reference does not have, with their rows (at most 20, chosen by hash).
     pub unknown_features: BTreeMap<String, u64>,
     /// This part of the report.

@@ -15,6 +15,10 @@ pub enum Cause {
     Feature,
     /// A prediction drifted.
     Prediction,
+    /// Its time had come.
+    Schedule,
+    /// Someone asked for it.
+    Manual,
 }
 
 impl Cause {
@@ -24,6 +28,8 @@ impl Cause {
             Cause::Share => "share",
             Cause::Feature => "feature",
             Cause::Prediction => "prediction",
+            Cause::Schedule => "schedule",
+            Cause::Manual => "manual",
         }
     }
 }

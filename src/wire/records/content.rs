@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::reference::{Profile, ReferenceId};
-use crate::sketch::{FeatureSketch, LookCounts, SketchRecord, UnseenCount};
+use crate::sketch::{Census, CensusRecord, FeatureSketch, LookCounts, SketchRecord, UnseenCount};
 use crate::window::{Flow, LookTally, OffsetRange, PaneData};
 use crate::words::{Grid, Name, Pane, Time};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,11 @@ pub struct SourceOffsets {
 pub struct FeatureSketchRecord {
     /// The feature.
     pub feature: Name,
-    /// Its summary.
+    /// Its summary; empty where its values are gathered.
     pub sketch: SketchRecord,
+    /// Its values, gathered for a reference to come; null where they are counted by one.
+    #[serde(default)]
+    pub census: Option<CensusRecord>,
 }
 
 /// Rows of one pane, summarized. Chunks add up: what is not by feature stands in the first.
@@ -76,7 +79,9 @@ impl PaneContent {
                 .map(|(at, (feature, sketch))| FeatureSketchRecord {
                     feature: feature.name.clone(),
                     sketch: SketchRecord { looks: looks_of(data, at), ..SketchRecord::from(sketch) },
+                    census: None,
                 })
+                .chain(data.census.iter().map(gathered))
                 .collect(),
         }
     }
@@ -89,12 +94,18 @@ impl PaneContent {
             OffsetRange::widen_in(&mut data.offsets, &(offsets.topic.clone(), offsets.partition), range);
         }
         self.unknown_features.iter().for_each(|unknown| data.unknown.add(&unknown.name, unknown.count));
+        for record in &self.features {
+            let Some(census) = &record.census else { continue };
+            let refused = |why: String| Error::input(format!("feature `{}`: {why}", record.feature));
+            data.census.insert(record.feature.clone(), Census::try_from(census).map_err(refused)?);
+        }
+        let mut counted = self.features.iter().filter(|record| record.census.is_none());
         if let Some(profile) = profile {
             data.features = vec![FeatureSketch::default(); profile.features().len()];
-            for record in &self.features {
+            for record in counted {
                 place(record, profile, &mut data)?;
             }
-        } else if let Some(record) = self.features.first() {
+        } else if let Some(record) = counted.next() {
             return Err(Error::input(format!("feature `{}` without a reference", record.feature)));
         }
         Ok(data)
@@ -106,6 +117,12 @@ impl PaneContent {
         self.offsets.clear();
         self.unknown_features.clear();
     }
+}
+
+/// A column whose values are gathered.
+fn gathered((name, census): (&Name, &Census)) -> FeatureSketchRecord {
+    let sketch = SketchRecord::from(&FeatureSketch::default());
+    FeatureSketchRecord { feature: name.clone(), sketch, census: Some(census.into()) }
 }
 
 /// The counts by look of the feature at `position`.

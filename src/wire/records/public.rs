@@ -1,10 +1,10 @@
-//! The records that leave driftline are written as they are; a report that is too large for its topic
+//! Commands and the records that leave driftline are written as they are; a report that is too large for its topic
 //! is cut by feature.
 
 use super::chunks::{Chunked, cut};
 use crate::error::Result;
 use crate::policy::record::{
-    Chunk, DriftEvent, FeatureReport, RetrainingTrigger, SCHEMA_VERSION, WindowReport,
+    Chunk, Command, DriftEvent, FeatureReport, RetrainingTrigger, SCHEMA_VERSION, WindowReport,
 };
 use crate::policy::report_id;
 use crate::wire::{Encoding, Record, SchemaName, encode};
@@ -44,6 +44,7 @@ impl Chunked for Sized {
 
     fn strip(&mut self) {
         self.report.triggers_withheld.clear();
+        self.report.mutes.clear();
         self.report.unknown_features.clear();
     }
 }
@@ -59,6 +60,15 @@ impl Record for DriftEvent {
 
 impl Record for RetrainingTrigger {
     const SCHEMA: SchemaName = SchemaName::RetrainingTrigger;
+    const VERSION: u32 = SCHEMA_VERSION;
+
+    fn schema_version(&self) -> u32 {
+        self.schema_version
+    }
+}
+
+impl Record for Command {
+    const SCHEMA: SchemaName = SchemaName::Command;
     const VERSION: u32 = SCHEMA_VERSION;
 
     fn schema_version(&self) -> u32 {

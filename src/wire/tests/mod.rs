@@ -10,7 +10,7 @@ mod schema;
 
 use super::*;
 use crate::event::{SchemaError, SchemaSource, WriterSchema};
-use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
+use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, WindowReport};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,10 +48,13 @@ fn each_sample(visitor: &mut impl EachSample) {
     for name in ["window-report", "window-report-nulls"] {
         visitor.sample::<WindowReport>(name, &testdata(name, "json"));
     }
+    for name in ["command", "command-nulls", "command-all-traffic"] {
+        visitor.sample::<Command>(name, &testdata(name, "json"));
+    }
     for name in ["reference-profile", "reference-activation", "reference-activation-nulls"] {
         visitor.sample::<ReferenceMessage>(name, &testdata(name, "json"));
     }
-    for name in ["delta", "delta-nulls", "delta-watermark"] {
+    for name in ["delta", "delta-nulls", "delta-gathered", "delta-watermark"] {
         visitor.sample::<DeltaMessage>(name, &testdata(name, "json"));
     }
     let kinds = ["incident", "incident-nulls", "incident-empty", "model", "model-nulls", "model-empty"];

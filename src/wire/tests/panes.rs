@@ -142,6 +142,62 @@ fn rows_without_a_reference_are_one_record() {
 }
 
 #[test]
+fn gathered_values_come_back_from_chunks() {
+    let grid = grid();
+    let mut data = PaneData { flow: Flow { events: 900, ..Flow::default() }, ..PaneData::default() };
+    for (at, name) in names().into_iter().enumerate() {
+        let census = data.census.entry(name).or_default();
+        (0..900).for_each(|row| census.add(&value(at, row), None));
+    }
+    let delta = Delta { key: ModelKey::whole("m", ""), pane: Pane(-3), reference: None, data };
+    for encoding in [Encoding::SingleObject, Encoding::Json] {
+        let chunks = DeltaRecord::chunks(&delta, None, &grid, 50_000, encoding).unwrap();
+        assert!(chunks.len() > 1);
+        let mut back = PaneData::default();
+        for chunk in &chunks {
+            match sent(&DeltaMessage::Delta(chunk.clone()), encoding, 50_000) {
+                DeltaMessage::Delta(record) => back.merge(&record.part(None, &grid).unwrap().data),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(back, delta.data);
+    }
+    let mut broken = DeltaRecord::chunks(&delta, None, &grid, usize::MAX, Encoding::Json).unwrap().remove(0);
+    broken.content.features[0].census.as_mut().unwrap().texts = 0;
+    let refused = broken.part(None, &grid).unwrap_err().to_string();
+    assert!(refused.contains("feature-00"), "{refused}");
+}
+
+/// Bytes of a delta of `rows` rows of `value`, without what every delta has.
+fn gathered_bytes(rows: u64, value: impl Fn(u64) -> Value<'static>) -> usize {
+    let size = |columns: &[Name]| {
+        let mut data = PaneData { flow: Flow { events: rows, ..Flow::default() }, ..PaneData::default() };
+        for name in columns {
+            let census = data.census.entry(name.clone()).or_default();
+            (0..rows).for_each(|row| census.add(&value(row), None));
+        }
+        let delta = Delta { key: ModelKey::whole("m", ""), pane: Pane(0), reference: None, data };
+        let chunks = DeltaRecord::chunks(&delta, None, &grid(), usize::MAX, Encoding::SingleObject).unwrap();
+        encode(&DeltaMessage::Delta(chunks[0].clone()), Encoding::SingleObject).unwrap().len()
+    };
+    size(&["feature-1".into()]) - size(&[])
+}
+
+/// `cargo test --lib gathered_values_take -- --nocapture` prints the sizes.
+#[test]
+fn gathered_values_take_about_as_many_bytes_as_the_cells_that_they_fill() {
+    let number = |row: u64| Value::Number(((row * 7919 % 100_003) as f64 / 1e5 * 7.0).exp());
+    let category = |row: u64| Value::Text(format!("category-{}", row * row % 41).into());
+    for (rows, most_numbers, most_names) in
+        [(1, 80, 60), (10, 170, 190), (100, 1060, 340), (10_000, 5750, 370)]
+    {
+        let (numbers, names) = (gathered_bytes(rows, number), gathered_bytes(rows, category));
+        println!("{rows} rows: {numbers} bytes of numbers, {names} of categories");
+        assert!(numbers < most_numbers && names < most_names, "{rows} rows: {numbers}, {names}");
+    }
+}
+
+#[test]
 fn what_the_reference_does_not_have_is_refused() {
     let (profile, grid) = (profile(), grid());
     let delta = delta(&profile, 20);

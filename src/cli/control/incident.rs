@@ -1,0 +1,36 @@
+//! `incident acknowledge | close`.
+
+use super::SenderArgs;
+use crate::cli::Ran;
+use crate::policy::record::Command as Record;
+use clap::{Args, Subcommand};
+
+/// Act on an open incident
+#[derive(Subcommand)]
+pub(in crate::cli) enum Command {
+    /// Say that someone looks at it
+    #[command(after_help = "Example:\n  \
+        driftline incident acknowledge inc_0123456789abcdef0123456789abcdef --config driftline.toml --model fraud")]
+    Acknowledge(IncidentArgs),
+    /// Close it; windows that go on showing it open another one
+    #[command(after_help = "Example:\n  \
+        driftline incident close inc_0123456789abcdef0123456789abcdef --config driftline.toml --model fraud \
+        --reason 'a holiday'")]
+    Close(IncidentArgs),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct IncidentArgs {
+    /// Its id, as its events have it
+    id: String,
+    #[command(flatten)]
+    sender: SenderArgs,
+}
+
+pub(in crate::cli) fn run(command: &Command) -> Ran {
+    let (kind, IncidentArgs { id, sender }) = match command {
+        Command::Acknowledge(args) => ("incident.acknowledge", args),
+        Command::Close(args) => ("incident.close", args),
+    };
+    sender.send(&Record { target: Some(id.clone()), ..sender.command(kind) })
+}
