@@ -34,7 +34,7 @@ pub enum Figure {
     InvalidRate,
     /// Rows in categories that the reference never saw, as a share of the valid ones (0 to 1).
     UnseenRate,
-    /// A figure of where its numbers lie; an index of [`PLACES`].
+    /// A figure of where its numbers lie; an index of `PLACES`.
     Place(usize),
     /// A measure's value.
     Measure(Measure),
