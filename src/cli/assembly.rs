@@ -7,13 +7,14 @@ use crate::config::{Config, HttpConfig};
 use crate::error::{Error, Result};
 use crate::event::SchemaSource;
 use crate::observe::{Clock, Health, Metrics, Stage};
-use crate::serve::{self, Desk, Identity, Pages, Server};
+use crate::serve::{self, Identity, Pages, Server};
 use crate::service::{
     CommandDesk, Encodings, Following, RegistrySchemas, StageContext, Stop, ViewFeed, find_topics,
     run_evaluate, run_sketch, run_view,
 };
 use crate::view::{Limits, SharedView, View};
 use crate::wire::Record;
+use axum::Router;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -96,6 +97,17 @@ impl Service {
         &self.context.health
     }
 
+    /// The paths that take commands; `None` where commands are written as Avro, by ids that only the
+    /// registry knows, which is not asked before the server answers.
+    fn commands(&self) -> Result<Option<Router>> {
+        if self.connection.registry.is_some() && self.config.writes_avro() {
+            return Ok(None);
+        }
+        let (kafka, encodings) = (&self.context.kafka, Encodings::without_registry());
+        let desk = CommandDesk::new(kafka, &self.context.topics, &encodings, self.context.schemas.clone())?;
+        Ok(Some(serve::command_routes(Arc::new(desk))))
+    }
+
     /// Serves page, API and probes where the configuration says, or at the first of `others` that is
     /// free.
     pub fn serve(&self, others: &[SocketAddr]) -> Result<Server> {
@@ -106,8 +118,7 @@ impl Service {
             token: token.as_ref().map(|token| token.reveal().into()),
             anyone_reads: *allow_anonymous,
         };
-        let mut others = others.iter();
-        let commands = self.desk()?.map(serve::commands);
+        let (mut others, commands) = (others.iter(), self.commands()?);
         loop {
             let identity = Identity {
                 application_id: self.config.kafka.application_id.clone(),
@@ -119,17 +130,6 @@ impl Service {
                 (outcome, _) => return outcome,
             }
         }
-    }
-
-    /// Where commands over HTTP go; `None` where they are written as Avro, by ids that only the registry
-    /// knows, which is not asked before the server answers.
-    fn desk(&self) -> Result<Option<Arc<dyn Desk>>> {
-        if self.connection.registry.is_some() && self.config.writes_avro() {
-            return Ok(None);
-        }
-        let (kafka, encodings) = (&self.context.kafka, Encodings::without_registry());
-        let desk = CommandDesk::new(kafka, &self.context.topics, &encodings, self.context.schemas.clone())?;
-        Ok(Some(Arc::new(desk)))
     }
 
     /// Waits for broker and registry, then starts `stages`, each on a thread of its own; one that

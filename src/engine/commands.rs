@@ -117,7 +117,9 @@ impl Window<'_> {
             Action::RequestTrigger => self.request(command),
             Action::AcknowledgeIncident(id) => self.acknowledge(&id),
             Action::CloseIncident(id) => self.close(&id),
-            Action::AcceptWindow => Err("a window can't be made a reference yet: publish one".into()),
+            Action::AcceptWindow => {
+                Err("a window can't be made a reference: build one from its rows and publish it".into())
+            }
             Action::RetireModel => self.retire(command),
         }
     }

@@ -34,10 +34,20 @@ pub enum Figure {
     InvalidRate,
     /// Rows in categories that the reference never saw, as a share of the valid ones (0 to 1).
     UnseenRate,
-    /// A figure of where its numbers lie; an index of `PLACES`.
-    Place(usize),
+    /// A figure of where its numbers lie.
+    Place(Place),
     /// A measure's value.
     Measure(Measure),
+}
+
+/// A figure of where numbers lie: their mean, spread, extremes or a quantile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(usize);
+
+impl Place {
+    fn of(self, summary: &Summary) -> Option<f64> {
+        PLACES[self.0].1(summary)
+    }
 }
 
 /// Reads a figure from a summary.
@@ -64,7 +74,7 @@ impl Figure {
             ("invalid_rate", Figure::InvalidRate),
             ("unseen_rate", Figure::UnseenRate),
         ];
-        let places = PLACES.iter().enumerate().map(|(index, (name, _))| (*name, Figure::Place(index)));
+        let places = PLACES.iter().enumerate().map(|(index, (name, _))| (*name, Figure::Place(Place(index))));
         let measures = MEASURES.iter().map(|info| (info.name, Figure::Measure(info.measure)));
         rates.into_iter().chain(places).chain(measures)
     }
@@ -93,7 +103,7 @@ impl Figure {
             Figure::MissingRate => share(column.missing, all),
             Figure::InvalidRate => share(column.invalid, all),
             Figure::UnseenRate => share(column.unseen, column.rows),
-            Figure::Place(index) => PLACES[index].1(&column.summary.current),
+            Figure::Place(place) => place.of(&column.summary.current),
             Figure::Measure(measure) => column.measures.get(measure).map(|measure| measure.value),
         }
     }
@@ -101,7 +111,7 @@ impl Figure {
     fn of_reference(self, column: &FeatureReport) -> Option<f64> {
         match self {
             Figure::MissingRate => column.summary.reference.missing_rate,
-            Figure::Place(index) => PLACES[index].1(&column.summary.reference),
+            Figure::Place(place) => place.of(&column.summary.reference),
             _ => None,
         }
     }

@@ -22,7 +22,7 @@ mod verdict;
 
 pub use book::{BookRecord, IncidentBook, JudgedFeature, Step, TrackRecord};
 pub use early::EarlyFinding;
-pub use expectation::{Bounds, Expectations, Expected, Figure, Total};
+pub use expectation::{Bounds, Expectations, Expected, Figure, Place, Total};
 pub use group::{Child, Parent};
 pub use hourly::HourlyLimit;
 pub use ids::report_id;

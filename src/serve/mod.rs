@@ -1,8 +1,8 @@
-//! The page, the API, health, readiness and metrics over HTTP.
+//! The page, the API, commands, health, readiness and metrics over HTTP.
 //!
 //! The server runs on a thread of its own and only reads what the stages say of themselves and what
 //! the view has gathered, so a stuck stage cannot keep it from answering, nor can a slow client hold up
-//! a stage. It asks the broker nothing and changes nothing; what acts is a router that it is given.
+//! a stage. It asks the broker nothing and changes nothing, but for the commands that it hands on.
 
 mod access;
 mod api;
@@ -12,10 +12,9 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
-pub use api::Identity;
-pub use commands::{Desk, routes as commands};
-
 use crate::error::{Error, Result};
+pub use api::Identity;
+
 use crate::observe::{Fact, Health, ListenerOpened, Metrics};
 use crate::view::SharedView;
 use axum::Router;
@@ -25,6 +24,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
+
+pub use commands::{Desk, command_routes};
 
 /// How long answers that have begun may take when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);

@@ -40,7 +40,7 @@ pub(super) struct SenderArgs {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Who asks
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "unknown")]
     actor: String,
     /// Wait until it is done or refused, which is at the model's next window end: for a minute, or this long
     #[arg(long, value_name = "TIME", value_parser = duration, num_args = 0..=1, default_missing_value = "1m")]

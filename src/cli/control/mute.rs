@@ -49,6 +49,8 @@ impl ScopeArgs {
 )]
 pub(in crate::cli) struct MuteArgs {
     #[command(flatten)]
+    sender: SenderArgs,
+    #[command(flatten)]
     scope: ScopeArgs,
     /// How long, from now on
     #[arg(long = "for", value_name = "TIME", value_parser = duration, group = "end")]
@@ -56,8 +58,6 @@ pub(in crate::cli) struct MuteArgs {
     /// Until when
     #[arg(long, value_name = "TIME", group = "end")]
     until: Option<String>,
-    #[command(flatten)]
-    sender: SenderArgs,
 }
 
 /// End a mute before its time
@@ -68,12 +68,12 @@ pub(in crate::cli) struct MuteArgs {
     Without --id the mute of exactly this scope ends.")]
 pub(in crate::cli) struct UnmuteArgs {
     #[command(flatten)]
+    sender: SenderArgs,
+    #[command(flatten)]
     scope: ScopeArgs,
     /// The id of the command that began it
     #[arg(long, value_name = "ID", conflicts_with_all = ["version", "segment", "feature"])]
     id: Option<String>,
-    #[command(flatten)]
-    sender: SenderArgs,
 }
 
 pub(in crate::cli) fn mute(args: &MuteArgs) -> Ran {
