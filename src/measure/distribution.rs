@@ -15,7 +15,7 @@ const ALL_OTHERS: &str = "all others";
 /// Rows of the reference and of the window by bin; the three lists are of one length, 24 at most.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Distribution {
-    /// Which values, as in [`BinShare`](super::BinShare); `all others` are categories that are not
+    /// Which values, as in [`BinShare`](super::BinShare), or from which to which; `all others` are categories that are not
     /// told apart. Numbers are in their order, categories by their share of either side.
     pub labels: Vec<String>,
     /// Valid rows of the reference.
@@ -42,13 +42,14 @@ pub fn distribution(reference: &FeatureProfile, window: &FeatureSketch) -> Optio
 }
 
 fn ordered(all: &Bins<'_>, profile: &FeatureProfile) -> Distribution {
+    let label = |bin: &Bin<'_>| bin.what.label(&profile.basis);
     let mut told = Distribution::default();
     for bins in all.bins.chunks(all.bins.len().div_ceil(BINS)) {
-        let (What::Cells(first), What::Cells(last)) = (&bins[0].what, &bins[bins.len() - 1].what) else {
-            continue;
-        };
+        let (first, last) = (label(&bins[0]), label(&bins[bins.len() - 1]));
         let (reference, current) = sums(bins.iter());
-        told.push(What::Cells(first.start..last.end).label(&profile.basis), reference, current);
+        let value = |label: &str| label.trim_start_matches("= ").to_owned();
+        let label = if bins.len() == 1 { first } else { format!("{} to {}", value(&first), value(&last)) };
+        told.push(label, reference, current);
     }
     told
 }
@@ -106,6 +107,7 @@ mod tests {
         assert!(told.labels.len() <= BINS, "{told:?}");
         assert_eq!((told.reference.iter().sum::<u64>(), told.current.iter().sum::<u64>()), (60, 4));
         assert_eq!((told.current.first(), told.current.last()), (Some(&1), Some(&2)));
+        assert_eq!((&*told.labels[0], &*told.labels[1]), ("0 to 2", "3 to 5"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::history::{FeatureHistory, WindowColumns};
 use super::incidents::{EventsAnswer, IncidentAnswer, State, TriggerAnswer};
 use super::{Dropped, OfKey, ReferencesAnswer, View};
-use crate::policy::record::{FeatureReport, WindowInfo, WindowReport};
+use crate::policy::record::{FeatureReport, Mute, WindowInfo, WindowReport};
 use crate::reference::ReferenceId;
 use crate::words::{Kind, ModelKey, Name, Role, Severity, Verdict};
 use serde::Serialize;
@@ -41,6 +41,8 @@ pub struct Series<'a> {
     pub reference_id: Option<&'a ReferenceId>,
     /// Why retraining was not asked for although it was due.
     pub triggers_withheld: &'a [String],
+    /// The mutes in force.
+    pub mutes: &'a [Mute],
     /// Columns that the reference does not have, with their rows.
     pub unknown_features: &'a BTreeMap<String, u64>,
     /// Incidents that are open.
@@ -139,6 +141,7 @@ impl View {
             insufficient: last.insufficient,
             reference_id: last.reference_id.as_ref(),
             triggers_withheld: &latest.triggers_withheld,
+            mutes: &latest.mutes,
             unknown_features: &latest.unknown_features,
             open_incidents: open.len(),
             worst_open: open.into_iter().max(),

@@ -161,6 +161,7 @@ impl OfKey {
                 // Only the first chunk says these.
                 if report.chunk.index == 0 {
                     latest.triggers_withheld = report.triggers_withheld;
+                    latest.mutes = report.mutes;
                     latest.unknown_features = report.unknown_features;
                 }
             }

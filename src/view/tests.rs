@@ -40,6 +40,7 @@ fn chunks(report: &WindowReport) -> Vec<WindowReport> {
         part.features = vec![feature.clone()];
         if index > 0 {
             part.triggers_withheld.clear();
+            part.mutes.clear();
             part.unknown_features.clear();
         }
         part
@@ -88,6 +89,7 @@ fn a_window_shows_in_the_glance_the_heat_map_and_its_features() {
     view.report(report(11, &[("amount", Verdict::Warning), ("country", Verdict::Insufficient)]));
     let glance = said(view.models(None));
     assert_eq!(glance["models"][0]["events_per_second"], json!(482_103.0 / 7200.0));
+    assert_eq!(glance["models"][0]["mutes"].as_array().map(Vec::len), Some(3));
     assert_eq!((&glance["models"][0]["windows"], &glance["models"][0]["features"]), (&json!(2), &json!(2)));
     let heat = said(view.heat_map(&key()));
     assert_eq!(heat["windows"]["ends"], json!(["1970-01-01T10:00:00.000Z", "1970-01-01T11:00:00.000Z"]));

@@ -157,6 +157,7 @@ function notices(series) {
   const unknown = Object.entries(series.unknown_features);
   const lines = [
     series.triggers_withheld.length ? `Retraining is held back: ${series.triggers_withheld.map(plain).join(", ")}.` : null,
+    ...series.mutes.map(({ scope, until, actor, reason }) => `${scope.feature ?? "All features"} muted by ${actor} until ${when(until)}${reason ? `: ${reason}` : ""}.`),
     unknown.length ? `Columns that the reference does not have: ${unknown.map(([name, rows]) => `${name} (${plural(rows, "row")})`).join(", ")}.` : null,
   ];
   lines.push(...(embedded?.warnings ?? []));

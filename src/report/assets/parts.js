@@ -89,7 +89,7 @@ function incidentCard({ state, event }, isBrief = false) {
       event.owner ? ` · ${event.owner}` : "", " ", outside(event.runbook_url, "runbook")),
     isOpen ? el("div", { class: "actions" },
       action("Acknowledge", about("incident.acknowledge", { ...event, target: incident.id })),
-      action("Mute for a day", about("mute", event, {}), { fields: inADay }),
+      action("Mute for a day", about("mute", event), { fields: inADay }),
       action("Close", about("incident.close", { ...event, target: incident.id }), { confirm: "Close this incident? It opens again if the drift goes on." }),
     ) : null,
   );

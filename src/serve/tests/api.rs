@@ -100,7 +100,12 @@ fn the_document_lists_the_paths_that_there_are() {
     let (status, document) = get_json(server.address(), "/api/openapi.json");
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     let paths = document["paths"].as_object().unwrap();
-    let sources = [include_str!("../api.rs"), include_str!("../page.rs"), include_str!("../routes.rs")];
+    let sources = [
+        include_str!("../api.rs"),
+        include_str!("../page.rs"),
+        include_str!("../routes.rs"),
+        include_str!("../commands.rs"),
+    ];
     let served = sources.iter().flat_map(|text| text.split(".route(\"").skip(1));
     let served = served.filter_map(|rest| rest.split('"').next());
     let mut served: Vec<&str> =
