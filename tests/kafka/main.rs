@@ -19,5 +19,6 @@ mod control;
 mod deployment;
 mod exactly_once;
 mod main_job;
+mod page;
 #[path = "../support/mod.rs"]
 mod support;
