@@ -33,6 +33,7 @@ mod outgoing;
 mod owned;
 // The partition that a key belongs to.
 mod partition;
+mod range;
 mod rebalance;
 // Records outside a transaction.
 mod publish;
@@ -61,6 +62,7 @@ pub use outgoing::{CommitFailure, CommittedOffset, Outgoing, SendFailure, TooLar
 pub use owned::{Committed, LostOffsets, PartitionEnds, Polled};
 pub use partition::partition_of;
 pub use publish::Publisher;
+pub use range::{OwnedRecord, PartitionRange};
 pub use rdkafka::consumer::ConsumerGroupMetadata;
 pub use record::{OutgoingHeaders, Record, RecordPlace, TopicPartition};
 pub use records::Records;

@@ -132,6 +132,13 @@ impl Deployment {
         self.replay_with(records, &[])
     }
 
+    /// What `replay` says of what is on the input topic, by the references that were published.
+    pub fn replay_from_topics(&self) -> Decided {
+        let config = self.config("replay", "");
+        let lines = driftline_ok(&["replay", "--from-topics", "--config", text(&config)]);
+        Decided::of(lines.lines().map(|line| serde_json::from_str(line).expect("replay prints JSON")))
+    }
+
     /// The same with more arguments.
     pub fn replay_with(&self, records: &[String], more: &[&str]) -> Decided {
         let profile = self.dir.path().join("reference.json");

@@ -153,6 +153,8 @@ fn replay_of_the_same_records_says_the_same_with_any_number_of_partitions_and_in
         let found = deployment.decided();
         found.assert_once();
         expected.assert_same(&found);
+        // From the topic itself, with what was published on the references topic.
+        found.assert_same(&deployment.replay_from_topics());
         let mut records: Vec<String> = expected.records.values().map(without_names).collect();
         records.sort();
         said.push(records);

@@ -1,4 +1,4 @@
-//! `replay`: the detector on history, from files. It drives the same two stages as the service, and
+//! `replay`: the detector on history, from files or topics. It drives the same two stages as the service, and
 //! neither commits nor publishes. A backtest drives them once for each policy.
 
 mod backtest;
@@ -6,6 +6,7 @@ mod commands;
 mod records;
 mod settings;
 mod show;
+mod topics;
 
 use super::columns::ColumnArgs;
 use super::output::{Meter, OutputFormat};
@@ -42,7 +43,8 @@ const NAMED_BAD: u64 = 10;
     driftline replay events.jsonl --model fraud --reference reference.json --window 1h\n  \
     driftline replay events.jsonl --config driftline.toml --policy stricter.toml --format table\n  \
     driftline replay events.jsonl --config driftline.toml --compare stricter.toml --incidents known.csv --format table\n  \
-    driftline replay events.jsonl --config driftline.toml --alarms 2/30d --format table\n\n\
+    driftline replay events.jsonl --config driftline.toml --alarms 2/30d --format table\n  \
+    driftline replay --from-topics --config driftline.toml --since 2026-03-01T00:00:00Z --policy stricter.toml\n\n\
     With --time the files are tables of rows. Without it they are JSON lines in the envelope of the \
     configuration, or in driftline's own. Several files are several partitions of one topic: \
     one that ends early holds the others' windows back, until --close. Without a \
@@ -51,8 +53,17 @@ const NAMED_BAD: u64 = 10;
     what it decides.")]
 pub(super) struct ReplayArgs {
     /// The history: .csv, .tsv, .jsonl (each also with .gz) or .parquet; `-` is standard input
-    #[arg(required = true)]
+    #[arg(required_unless_present = "from_topics")]
     inputs: Vec<PathBuf>,
+    /// Take the history from the input topics of --config
+    #[arg(long, requires = "config", conflicts_with_all = ["inputs", "time", "rows"])]
+    from_topics: bool,
+    /// With --from-topics: from records of this time on, by their own timestamps
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "from_topics")]
+    since: Option<Time>,
+    /// With --from-topics: up to records of this time
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "from_topics")]
+    until: Option<Time>,
     /// What to compare with: a profile, or data. Over the configuration's
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
@@ -159,7 +170,7 @@ pub(super) fn run(args: &ReplayArgs) -> Ran {
         tool_version: env!("CARGO_PKG_VERSION"),
         ..Summary::default()
     };
-    let references = settings::references(args, &config)?;
+    let references = settings::references(args, &config, mode)?;
     let fed = feed(args, mode, &config, references, &mut summary, &mut |output| {
         found |= args.fail_on.iter().any(|what| what.is(output));
         match args.format {
@@ -179,6 +190,10 @@ pub(super) fn run(args: &ReplayArgs) -> Ran {
     }
 }
 
+fn time(text: &str) -> Result<Time, String> {
+    Time::parse(text).ok_or_else(|| "write 2026-03-04T10:00:00Z".into())
+}
+
 /// Drives the history through both stages by `config`. What they decide goes to `told` in the order of
 /// the contract, what became of the records into `summary`. An error comes back where no record counted.
 fn feed(
@@ -194,8 +209,11 @@ fn feed(
     for (from, command) in commands.into_iter().flatten() {
         pipeline.command(command, from);
     }
-    let sources = args.inputs.iter().map(|path| Source::open(path, args, config, &decoder));
-    let sources: Vec<Source> = sources.collect::<Result<_>>()?;
+    let open = |path: &PathBuf| Source::open(path, args, config, &decoder);
+    let sources: Vec<Source> = match mode {
+        Mode::Topics => topics::sources(args, config, &decoder)?,
+        Mode::Rows | Mode::Events => args.inputs.iter().map(open).collect::<Result<_>>()?,
+    };
     let mut replay = Replay { pipeline, told, counted: 0, first_bad: None, unrouted_model: None, summary };
     replay.read(sources)?;
     replay.end(args.close)
@@ -242,10 +260,10 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn take(&mut self, source: &Source, partition: usize) {
+    fn take(&mut self, source: &Source, at: usize) {
         self.summary.rows += 1;
-        let partition = i32::try_from(partition).expect("fewer files than fit a command line");
-        match self.pipeline.take(TOPIC, partition, source.offset(), None, source.decoded()) {
+        let (topic, partition) = source.partition(at);
+        match self.pipeline.take(topic, partition, source.offset(), source.record_time(), source.decoded()) {
             Taken::Counted => self.counted += 1,
             Taken::Late { .. } => self.summary.late += 1,
             Taken::Unrouted { model } => {

@@ -1,6 +1,7 @@
-//! The records of a file: rows of a table, or events in an envelope.
+//! The records of a replay: rows of a table, or events in an envelope, of files or topics.
 
-use super::ReplayArgs;
+use super::topics::Partition;
+use super::{ReplayArgs, TOPIC};
 use crate::cli::columns::{ColumnArgs, of_row};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -23,10 +24,15 @@ pub(super) enum Mode {
     Rows,
     /// JSON lines in an envelope.
     Events,
+    /// Records of the input topics.
+    Topics,
 }
 
 /// Whether the inputs are rows or events: rows where a time column is said.
 pub(super) fn mode(args: &ReplayArgs) -> Result<Mode> {
+    if args.from_topics {
+        return Ok(Mode::Topics);
+    }
     if args.columns.time.is_some() {
         return Ok(Mode::Rows);
     }
@@ -49,6 +55,7 @@ pub(super) fn mode(args: &ReplayArgs) -> Result<Mode> {
 pub(super) enum Source<'a> {
     Rows(Box<Rows<'a>>),
     Events(Events<'a>),
+    Partition(Partition<'a>),
 }
 
 /// Rows of a table, all of one model and version.
@@ -106,6 +113,7 @@ impl<'a> Source<'a> {
         match self {
             Source::Rows(rows) => rows.table.next_row(&mut rows.row),
             Source::Events(events) => events.advance(),
+            Source::Partition(partition) => partition.advance(),
         }
     }
 
@@ -113,14 +121,8 @@ impl<'a> Source<'a> {
     pub(super) fn decoded(&self) -> Result<Event<'_>, BadRecord> {
         match self {
             Source::Rows(rows) => rows.event(),
-            Source::Events(events) => {
-                events.decoder.decode(Some(&events.line), None, None).map_err(|error| match error {
-                    DecodeError::Bad(bad) => bad,
-                    DecodeError::Unavailable(why) => {
-                        BadRecord { reason: BadReason::UnknownSchema, message: why.to_string() }
-                    }
-                })
-            }
+            Source::Events(events) => decode(events.decoder, Some(&events.line), None, None),
+            Source::Partition(partition) => partition.decoded(),
         }
     }
 
@@ -129,20 +131,40 @@ impl<'a> Source<'a> {
         if several { self.decoded().ok().map(|event| event.time) } else { None }
     }
 
-    /// The record's number in the file, from 0.
+    /// The record's own time; files have none.
+    pub(super) fn record_time(&self) -> Option<Time> {
+        match self {
+            Source::Rows(_) | Source::Events(_) => None,
+            Source::Partition(partition) => partition.record_time(),
+        }
+    }
+
+    /// The topic and number of the partition that it is; of files the `at`th of one topic.
+    pub(super) fn partition(&self, at: usize) -> (&str, i32) {
+        match self {
+            Source::Rows(_) | Source::Events(_) => {
+                (TOPIC, i32::try_from(at).expect("fewer files than fit a command line"))
+            }
+            Source::Partition(partition) => (&partition.place().topic, partition.place().partition),
+        }
+    }
+
+    /// The record's offset, or its number in the file, from 0.
     pub(super) fn offset(&self) -> i64 {
         let number = match self {
             Source::Rows(rows) => rows.row.number,
             Source::Events(events) => events.next - 1,
+            Source::Partition(partition) => return partition.offset(),
         };
         i64::try_from(number).expect("no file has so many records")
     }
 
-    /// The file and line of the record.
+    /// Where the record stands: the file and line, or the partition and offset.
     pub(super) fn place(&self) -> String {
         match self {
             Source::Rows(rows) => rows.table.place(),
             Source::Events(events) => format!("{}:{}", events.name, events.lines),
+            Source::Partition(partition) => format!("{} offset {}", partition.place(), partition.offset()),
         }
     }
 
@@ -153,8 +175,24 @@ impl<'a> Source<'a> {
             Source::Events(events) => {
                 Progress { bytes_read: events.bytes_read.get(), bytes_total: events.bytes_total }
             }
+            Source::Partition(partition) => partition.progress(),
         }
     }
+}
+
+/// Decodes a record; one whose schema can't be had is bad here.
+pub(super) fn decode<'a>(
+    decoder: &'a Decoder,
+    payload: Option<&'a [u8]>,
+    schema_id: Option<&[u8]>,
+    record_time: Option<Time>,
+) -> Result<Event<'a>, BadRecord> {
+    decoder.decode(payload, schema_id, record_time).map_err(|error| match error {
+        DecodeError::Bad(bad) => bad,
+        DecodeError::Unavailable(why) => {
+            BadRecord { reason: BadReason::UnknownSchema, message: why.to_string() }
+        }
+    })
 }
 
 impl Rows<'_> {

@@ -4,7 +4,8 @@
 //! options. `--policy` and `--set` are laid over its tables before it is read.
 
 use super::records::Mode;
-use super::{ReplayArgs, TOPIC};
+use super::{ReplayArgs, TOPIC, topics};
+use crate::cli::assembly::Connection;
 use crate::cli::check::{names, no_model};
 use crate::cli::profiles;
 use crate::config::{Config, ConfigErrors};
@@ -50,7 +51,10 @@ pub(super) fn config(args: &ReplayArgs, mode: Mode, file: Option<&Path>) -> Resu
 }
 
 /// What the models are compared with.
-pub(super) fn references(args: &ReplayArgs, config: &Config) -> Result<References> {
+pub(super) fn references(args: &ReplayArgs, config: &Config, mode: Mode) -> Result<References> {
+    if mode == Mode::Topics && args.reference.is_none() {
+        return topics::references(config);
+    }
     let mut references = References::default();
     for model in &config.models {
         let (path, rows) = match (&args.reference, &model.reference) {
@@ -83,17 +87,26 @@ pub(super) fn pipeline(
 ) -> Result<(Pipeline, Decoder)> {
     let mut sketcher = config.sketcher();
     let mut evaluator = config.evaluator(1);
-    for (settings, _) in evaluator.models.values_mut() {
-        // The files are the only topic here.
-        settings.topics.clear();
-    }
+    let inputs = match mode {
+        Mode::Topics => topics::inputs(config)?,
+        Mode::Rows | Mode::Events => {
+            // The files are the only topic here.
+            evaluator.models.values_mut().for_each(|(settings, _)| settings.topics.clear());
+            vec![(
+                TOPIC.into(),
+                i32::try_from(args.inputs.len()).expect("fewer files than fit a command line"),
+            )]
+        }
+    };
     if mode == Mode::Rows {
         // Rows have no envelope that segments could be found in.
         sketcher.models.values_mut().for_each(|model| model.segments.clear());
     }
-    let files = i32::try_from(args.inputs.len()).expect("fewer files than fit a command line");
-    let pipeline = Pipeline::new(sketcher, Arc::new(evaluator), references, vec![(TOPIC.into(), files)]);
-    Ok((pipeline, Decoder::new(Format::Json, config.envelope()?)))
+    let decoder = match mode {
+        Mode::Topics => config.decoder(Some(Connection::new(config)?.schemas))?,
+        Mode::Rows | Mode::Events => Decoder::new(Format::Json, config.envelope()?),
+    };
+    Ok((Pipeline::new(sketcher, Arc::new(evaluator), references, inputs), decoder))
 }
 
 /// Leaves the models that are replayed: those of events, or the one that rows belong to.
@@ -120,7 +133,7 @@ fn without_file(args: &ReplayArgs, mode: Mode) -> Result<Table> {
     let model = match (&args.model, mode) {
         (Some(model), _) => model,
         (None, Mode::Rows) => MODEL,
-        (None, Mode::Events) => {
+        (None, Mode::Events | Mode::Topics) => {
             return Err(
                 Error::usage("which model are the events of?").hint("say --model NAME, or give --config")
             );

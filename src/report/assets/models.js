@@ -156,7 +156,7 @@ function lost(window) {
 function notices(series) {
   const unknown = Object.entries(series.unknown_features);
   const lines = [
-    series.triggers_withheld.length ? `Retraining is held back: ${series.triggers_withheld.map(plain).join(", ")}.` : null,
+    series.triggers_withheld.length ? `Retraining is held back: ${series.triggers_withheld.map((reason) => WITHHELD[reason] ?? plain(reason)).join("; ")}.` : null,
     ...series.mutes.map(({ scope, until, actor, reason }) => `${scope.feature ?? "All features"} muted by ${actor} until ${when(until)}${reason ? `: ${reason}` : ""}.`),
     unknown.length ? `Columns that the reference does not have: ${unknown.map(([name, rows]) => `${name} (${plural(rows, "row")})`).join(", ")}.` : null,
   ];

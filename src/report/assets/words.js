@@ -96,6 +96,23 @@ function plain(word) {
   return String(word).replaceAll("_", " ");
 }
 
+// Why retraining is not asked for although it is due, by the reasons of window reports.
+const WITHHELD = {
+  inherited_reference: "the reference is another version's",
+  bootstrap_reference: "the reference is made of the version's own first rows",
+  min_traffic_share: "too little of the model's traffic goes to it",
+  warmup: "it has not been seen for long enough",
+  settle: "the drift is too young",
+  min_rows_since_onset: "too few rows have come since the drift began",
+  block_on: "the data themselves are broken or incomplete",
+  muted: "all that has drifted is muted",
+  rejected: "someone has rejected it",
+  open_trigger: "it is asked for already",
+  cooldown: "it was asked for a short time ago",
+  daily_budget: "today's requests are used up",
+  max_attempts: "all attempts have failed",
+};
+
 // The name of a model, version and segment.
 function title({ model, version, segment }) {
   return [model, version].filter((part) => part !== "").join("/") + (segment.length ? ` · ${segment.join(", ")}` : "");

@@ -100,7 +100,7 @@ pub(super) fn run(args: &ReplayArgs, mode: Mode) -> Ran {
     let marks = args.incidents.as_deref().map(marks::load).transpose()?;
     let mut policies = Vec::new();
     let config = settings::config(args, mode, args.policy.as_deref())?;
-    let references = settings::references(args, &config)?;
+    let references = settings::references(args, &config, mode)?;
     for policy in std::iter::once(args.policy.as_deref()).chain(args.compare.iter().map(|path| Some(&**path)))
     {
         let config = settings::config(args, mode, policy)?;
