@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
 use crate::bus::record::{Record, TopicPartition};
 use crate::bus::settings::KafkaSettings;
-use crate::bus::tail::Tail;
+use crate::bus::tail::{Outcome, Tail};
 use crate::error::{Error, Result};
 
 /// Records that are read ahead.
@@ -26,7 +27,11 @@ pub struct OwnedRecord {
     pub header: Option<Vec<u8>>,
 }
 
-/// Committed records of one partition, one after the other. It stops reading when dropped.
+/// How long brokers may fail until reading is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Committed records of one partition, one after the other. Its thread ends with the range, or with the
+/// next record after it is dropped.
 pub struct PartitionRange {
     records: Receiver<Result<OwnedRecord>>,
 }
@@ -47,14 +52,27 @@ impl PartitionRange {
         tail.assign(&place.topic, &[(place.partition, from)])?;
         let targets = BTreeMap::from([(place.partition, to)]);
         let read = move || {
-            if let Err(error) =
-                tail.advance(&targets, false, &mut |record| send(&sender, record, header), &mut |_| {
-                    ControlFlow::Continue(())
-                })
-            {
-                // Nobody listens where this is said in vain.
-                let _ = sender.send(Err(error));
-            }
+            let mut failing: Option<(Instant, Error)> = None;
+            let mut last = i64::MAX;
+            let outcome =
+                tail.advance(&targets, false, &mut |record| send(&sender, record, header), &mut |progress| {
+                    if progress.remaining < last {
+                        (last, failing) = (progress.remaining, None);
+                    }
+                    if let (None, Some(trouble)) = (&failing, &progress.trouble) {
+                        failing = Some((Instant::now(), trouble.clone()));
+                    }
+                    match &failing {
+                        Some((since, _)) if since.elapsed() > PATIENCE => ControlFlow::Break(()),
+                        _ => ControlFlow::Continue(()),
+                    }
+                });
+            let failed = match (outcome, failing) {
+                (Err(error), _) | (Ok(Outcome::Stopped), Some((_, error))) => error,
+                (Ok(_), _) => return,
+            };
+            // Nobody listens where this is said in vain.
+            let _ = sender.send(Err(failed));
         };
         let thread = std::thread::Builder::new().name(format!("read {place}")).spawn(read);
         thread.map_err(|error| Error::file(format!("cannot start a thread: {error}")))?;
@@ -63,7 +81,7 @@ impl PartitionRange {
 }
 
 /// The records in their order. The next one is waited for; an error is the last: records were deleted
-/// before they were read.
+/// before they were read, or the brokers have not answered for half a minute.
 impl Iterator for PartitionRange {
     type Item = Result<OwnedRecord>;
 

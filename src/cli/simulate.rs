@@ -3,8 +3,8 @@
 use super::assembly::Connection;
 use super::feed::Feed;
 use super::output::{count, stdout, write_to};
-use super::reference::now;
 use super::run::watch_signals;
+use super::times::{now, time};
 use super::{Outcome, Ran, Stop};
 use crate::bus::{Isolation, OffsetReader, Publisher};
 use crate::config::{Config, Format as InputFormat};
@@ -196,10 +196,6 @@ fn json_row(row: &SimulatedEvent) -> Map<String, Json> {
     };
     let features = row.features.iter().map(|(name, value)| (name.to_string(), json(value)));
     features.chain([(PREDICTION.to_owned(), Json::from(row.prediction))]).collect()
-}
-
-fn time(text: &str) -> Result<Time, String> {
-    Time::parse(text).ok_or_else(|| "write a time such as 2026-03-02T00:00:00Z".into())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -3,6 +3,7 @@
 //! An expectation is a rule of the house ("at most 1 % of `amount` is missing"). No chance is
 //! weighed: the figure is within its bounds or it is not.
 
+use super::explain::short;
 use super::record::FeatureReport;
 use crate::measure::{MEASURES, Measure, Summary};
 use crate::words::fits_pattern;
@@ -143,7 +144,7 @@ impl Bounds {
             self.min.map(|min| format!("at least {min}")),
             self.max.map(|max| format!("at most {max}")),
             self.within.map(|share| match reference {
-                Some(reference) => format!("within {share} of the reference's {}", shown(reference)),
+                Some(reference) => format!("within {share} of the reference's {}", short(reference)),
                 None => format!("within {share} of the reference's, which has none"),
             }),
         ];
@@ -234,7 +235,7 @@ fn told(
     let met = bounds.hold(number, reference);
     let of = column.as_ref().map(|column| format!(" of {column}")).unwrap_or_default();
     let must = if met { "as expected" } else { "expected" };
-    let message = format!("{figure}{of} is {}, {must} {}", shown(number), bounds.in_words(reference));
+    let message = format!("{figure}{of} is {}, {must} {}", short(number), bounds.in_words(reference));
     Expected { column, figure, value, bounds, met, message }
 }
 
@@ -242,10 +243,4 @@ fn unmet(column: Option<String>, figure: &'static str, bounds: Bounds, why: Stri
     let of = column.as_ref().map(|column| format!(" of {column}")).unwrap_or_default();
     let message = format!("{figure}{of}: {why}, expected {}", bounds.in_words(None));
     Expected { column, figure, value: None, bounds, met: false, message }
-}
-
-/// A number as a person reads it: six digits.
-fn shown(number: f64) -> String {
-    let rounded: f64 = format!("{number:.5e}").parse().unwrap_or(number);
-    rounded.to_string()
 }

@@ -199,7 +199,7 @@ fn grouped(count: u64) -> String {
 }
 
 /// Four significant digits, without an exponent where that is short.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-4..1e7).contains(&magnitude) {
         return format!("{value:.3e}");

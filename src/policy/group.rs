@@ -51,20 +51,13 @@ impl IncidentBook {
         let incidents =
             || group.iter().filter_map(|key| self.tracks.get(key)?.incident.as_ref().map(|open| (key, open)));
         let severity = incidents().map(|(_, incident)| incident.severity).max().unwrap_or(Severity::Ok);
-        let mut incident = Incident {
-            id: incident_id(step.app, step.key, Scope::Model, None, category, end),
-            opened_at: end,
-            onset_estimate: incidents().map(|(_, incident)| incident.onset_estimate).min().unwrap_or(end),
+        let onset = incidents().map(|(_, incident)| incident.onset_estimate).min().unwrap_or(end);
+        let mut incident = Incident::opened(
+            incident_id(step.app, step.key, Scope::Model, None, category, end),
+            end,
+            onset,
             severity,
-            last_judged: end,
-            steps: 0,
-            told: Severity::Ok,
-            last_event_id: None,
-            parent_id: None,
-            unconfirmed: false,
-            muted: false,
-            acknowledged_at: None,
-        };
+        );
         if !limit.admit(end, policy.events.max_events_per_hour, severity == Severity::Critical) {
             return None;
         }

@@ -42,6 +42,26 @@ pub struct Incident {
     pub acknowledged_at: Option<Time>,
 }
 
+impl Incident {
+    /// An incident that opens at `end`, of which nothing is told yet.
+    pub fn opened(id: String, end: Time, onset_estimate: Time, severity: Severity) -> Incident {
+        Incident {
+            id,
+            opened_at: end,
+            onset_estimate,
+            severity,
+            last_judged: end,
+            steps: 0,
+            told: Severity::Ok,
+            last_event_id: None,
+            parent_id: None,
+            unconfirmed: false,
+            muted: false,
+            acknowledged_at: None,
+        }
+    }
+}
+
 /// What happened to a track in a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -133,20 +153,9 @@ impl Track {
             return Change::None;
         }
         self.clears.clear();
-        self.incident = Some(Incident {
-            id: incident_id(app, key, Scope::Feature, Some(feature), category, end),
-            opened_at: end,
-            onset_estimate: finding.suffix.map_or(start, |suffix| suffix.start),
-            severity: finding.severity,
-            last_judged: end,
-            steps: 0,
-            told: Severity::Ok,
-            last_event_id: None,
-            parent_id: None,
-            unconfirmed: false,
-            muted: false,
-            acknowledged_at: None,
-        });
+        let id = incident_id(app, key, Scope::Feature, Some(feature), category, end);
+        let onset = finding.suffix.map_or(start, |suffix| suffix.start);
+        self.incident = Some(Incident::opened(id, end, onset, finding.severity));
         Change::Opened
     }
 
@@ -163,20 +172,9 @@ impl Track {
             return Change::None;
         }
         self.clears.clear();
-        self.incident = Some(Incident {
-            id: incident_id(app, key, Scope::Feature, Some(feature), category, now),
-            opened_at: now,
-            onset_estimate: onset,
-            severity: Severity::Warning,
-            last_judged: now,
-            steps: 0,
-            told: Severity::Ok,
-            last_event_id: None,
-            parent_id: None,
-            unconfirmed: true,
-            muted: false,
-            acknowledged_at: None,
-        });
+        let id = incident_id(app, key, Scope::Feature, Some(feature), category, now);
+        let incident = Incident::opened(id, now, onset, Severity::Warning);
+        self.incident = Some(Incident { unconfirmed: true, ..incident });
         Change::Opened
     }
 

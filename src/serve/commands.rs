@@ -4,7 +4,7 @@
 //! of a window. Who may send one is decided before a request comes here.
 
 use crate::error::{Error, Result};
-use crate::policy::record::{Command, Outcome, SCHEMA_VERSION, Status};
+use crate::policy::record::{Command, Outcome, Status};
 use crate::service::{CommandDesk, command_id};
 use crate::words::{Name, Time};
 use axum::extract::{Path, State};
@@ -70,11 +70,8 @@ fn nobody() -> String {
 impl From<NewCommand> for Command {
     fn from(new: NewCommand) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let at = Time::from_ms(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
         Command {
-            schema_version: SCHEMA_VERSION,
-            id: new.id,
-            r#type: new.r#type,
-            model: new.model,
             version: new.version,
             segment: new.segment,
             feature: new.feature,
@@ -83,11 +80,7 @@ impl From<NewCommand> for Command {
             until: new.until,
             run_url: new.run_url,
             reason: new.reason,
-            actor: new.actor,
-            at: Time::from_ms(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
-            status: None,
-            effective_at: None,
-            refusal: None,
+            ..Command::new(new.id, &new.r#type, new.model, &new.actor, at)
         }
     }
 }
@@ -150,6 +143,7 @@ fn failed(error: &Error) -> Response {
 mod tests {
     use super::*;
     use crate::observe::{Clock, Health, Metrics};
+    use crate::serve::tests::answer;
     use crate::serve::{Pages, Settings, start};
     use serde_json::Value;
     use std::sync::Mutex;
@@ -179,14 +173,8 @@ mod tests {
 
     /// Status and body of a request.
     fn ask(server: &crate::serve::Server, method: &str, path: &str, body: &str) -> (u16, Value) {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-        let uri = format!("http://{}{path}", server.address());
-        let request = ureq::http::Request::builder().method(method).uri(uri);
-        let request =
-            request.header("content-type", "application/json").header("authorization", "Bearer token");
-        let request = request.body(body.to_owned()).unwrap();
-        let mut response = agent.run(request).unwrap();
+        let headers = [("content-type", "application/json"), ("authorization", "Bearer token")];
+        let mut response = answer(method, server.address(), path, &headers, body);
         let text = response.body_mut().read_to_string().unwrap();
         (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }

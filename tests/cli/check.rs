@@ -217,7 +217,7 @@ fn expectations_bound_figures_of_the_data_and_its_columns() {
     insta::assert_snapshot!(told.join("\n"), @r###"
     UNMET drift_share is 0.5, expected at most 0.4
     met   rows is 1000, as expected at least 500
-    UNMET mean of amount is 80.0356, expected within 0.1 of the reference's 50.0385
+    UNMET mean of amount is 80.04, expected within 0.1 of the reference's 50.04
     met   missing_rate of amount is 0, as expected at most 0
     met   missing_rate of channel is 0, as expected at most 0
     UNMET max of amount is 129.9, expected at most 100

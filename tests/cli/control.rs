@@ -21,7 +21,10 @@ fn a_command_that_lacks_something_is_told_what() {
     for (line, part) in [
         ("mute --config c.toml --model fraud", "--for <TIME>|--until <TIME>"),
         ("mute --config c.toml --model fraud --for 1h --until 2026-03-05T12:00:00Z", "cannot be used with"),
-        ("mute --config c.toml --model fraud --until noon", "not a time: \"noon\""),
+        (
+            "mute --config c.toml --model fraud --until noon",
+            "invalid value 'noon' for '--until <TIME>': write a time such as",
+        ),
         ("mute --config c.toml --model freud --for 1h", "fraud"),
         ("unmute --config c.toml --model fraud --id cmd_1 --feature x", "cannot be used with"),
         ("trigger close trg_1 --config c.toml --model fraud", "--outcome"),

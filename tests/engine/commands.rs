@@ -14,25 +14,8 @@ use std::sync::Arc;
 
 /// A command to fraud/1 that names nothing more.
 fn command(id: &str, kind: &str) -> Command {
-    Command {
-        schema_version: 1,
-        id: id.into(),
-        r#type: kind.into(),
-        model: "fraud".into(),
-        version: Some("1".into()),
-        segment: None,
-        feature: None,
-        target: None,
-        outcome: None,
-        until: None,
-        run_url: None,
-        reason: None,
-        actor: "test".into(),
-        at: Time::EPOCH,
-        status: None,
-        effective_at: None,
-        refusal: None,
-    }
+    let command = Command::new(id.into(), kind, "fraud".into(), "test", Time::EPOCH);
+    Command { version: Some("1".into()), ..command }
 }
 
 fn mute(id: &str, until_ms: i64) -> Command {

@@ -1,7 +1,7 @@
 //! The commands around the service, on a real broker: topics checked, a stream published, events followed.
 
 use crate::deployment::{Deployment, driftline, driftline_ok, text};
-use crate::support::{Producer, consume_all, unique};
+use crate::support::{Producer, brokers, consume_all, unique};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -99,4 +99,30 @@ fn tail_shows_committed_events_and_triggers_of_the_models_asked_for() {
     assert_eq!(ids("--max 1 --triggers"), ["trg_1"]);
     let shown = tail("--max 1 --events");
     assert!(shown.starts_with("2026-03-04T11:00:00.000Z  resolved   drift"), "{shown}");
+}
+
+#[test]
+fn a_configuration_is_proposed_from_the_last_records_of_a_topic() {
+    let deployment = Deployment::new(3, SETTINGS);
+    let config = deployment.config("simulate", "");
+    let publish = "simulate --publish --events 3000 --rate 100 --drift none --config";
+    driftline_ok(&publish.split(' ').chain([text(&config)]).collect::<Vec<_>>());
+    let proposed = deployment.dir.path().join("proposed.toml");
+    let brokers = brokers();
+    let says = driftline_ok(&[
+        "init",
+        "--topic",
+        &deployment.input,
+        "--brokers",
+        &brokers,
+        "--rows",
+        "1500",
+        "--output",
+        text(&proposed),
+    ]);
+    // As many of each of the three partitions.
+    assert!(says.contains("fraud.reference.json  1503 rows, 31 features"), "{says}");
+    let written = std::fs::read_to_string(&proposed).expect("the configuration is written");
+    assert!(written.contains(&format!("topics = [\"{}\"]", deployment.input)), "{written}");
+    driftline_ok(&["validate", "--config", text(&proposed)]);
 }

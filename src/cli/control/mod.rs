@@ -11,18 +11,19 @@ pub(super) use {incident::run as incident, trigger::run as trigger};
 
 use super::assembly::Connection;
 use super::output::stdout;
+use super::times::now;
 use super::window::duration;
 use super::{Outcome, Ran};
 use crate::bus::TopicAdmin;
 use crate::config::{Config, UnknownModels};
 use crate::error::{Error, Result};
-use crate::policy::record::{Command, SCHEMA_VERSION, Status};
+use crate::policy::record::{Command, Status};
 use crate::service::{CommandDesk, command_id};
 use crate::words::Time;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Pause between two looks at what became of a command.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -50,25 +51,8 @@ pub(super) struct SenderArgs {
 impl SenderArgs {
     /// A command of this type that names nothing beside the model yet.
     fn command(&self, kind: &str) -> Command {
-        Command {
-            schema_version: SCHEMA_VERSION,
-            id: command_id(),
-            r#type: kind.to_owned(),
-            model: self.model.as_str().into(),
-            version: None,
-            segment: None,
-            feature: None,
-            target: None,
-            outcome: None,
-            until: None,
-            run_url: None,
-            reason: self.reason.clone(),
-            actor: self.actor.clone(),
-            at: now(),
-            status: None,
-            effective_at: None,
-            refusal: None,
-        }
+        let command = Command::new(command_id(), kind, self.model.as_str().into(), &self.actor, now());
+        Command { reason: self.reason.clone(), ..command }
     }
 
     /// Sends `command`, and waits for its end if that is asked for.
@@ -113,10 +97,4 @@ fn wait(desk: &CommandDesk, id: &str, patience: Duration) -> Result<Time> {
         }
         std::thread::sleep(PAUSE);
     }
-}
-
-/// The time by this machine's clock.
-fn now() -> Time {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Time::from_ms(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,9 +1,9 @@
 //! `mute` and `unmute`: what is measured and not published for a time.
 
-use super::{SenderArgs, now};
+use super::SenderArgs;
 use crate::cli::Ran;
+use crate::cli::times::{now, time};
 use crate::cli::window::duration;
-use crate::error::Error;
 use crate::policy::record::Command;
 use crate::words::{Name, Time};
 use clap::{ArgGroup, Args};
@@ -56,8 +56,8 @@ pub(in crate::cli) struct MuteArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = duration, group = "end")]
     length: Option<i64>,
     /// Until when
-    #[arg(long, value_name = "TIME", group = "end")]
-    until: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = time, group = "end")]
+    until: Option<Time>,
 }
 
 /// End a mute before its time
@@ -77,13 +77,7 @@ pub(in crate::cli) struct UnmuteArgs {
 }
 
 pub(in crate::cli) fn mute(args: &MuteArgs) -> Ran {
-    let until = match (&args.until, args.length) {
-        (Some(text), _) => Time::parse(text).ok_or_else(|| {
-            let wrong = Error::usage(format!("not a time: {text:?}")).at("--until");
-            wrong.hint("write 2026-03-05T12:00:00Z")
-        })?,
-        (None, length) => now().plus_ms(length.unwrap_or_default()),
-    };
+    let until = args.until.unwrap_or_else(|| now().plus_ms(args.length.unwrap_or_default()));
     let command = args.scope.fill(args.sender.command("mute"));
     args.sender.send(&Command { until: Some(until), ..command })
 }

@@ -2,28 +2,23 @@
 
 use super::InitArgs;
 use super::proposal::{Model, Proposal, Rate};
-use crate::bus::{CatchUp, Follower, KafkaSettings, Start};
+use crate::bus::{Isolation, KafkaSettings, OffsetReader, OwnedRecord, PartitionRange, TopicPartition};
 use crate::cli::profiles::{self, Times};
+use crate::cli::raw_lines::RawLines;
 use crate::error::{Error, Result};
 use crate::event::{Decoder, Envelope, Event, Format as EventFormat, Value, guess, is_prediction};
-use crate::files::{self, Format, MAX_RECORD_BYTES};
+use crate::files::{self, Format};
 use crate::measure::sequential::tried;
 use crate::reference::{BuildOptions, ProfileBuilder};
 use crate::words::{Kind, Name, Role, Time};
-use flate2::bufread::MultiGzDecoder;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
 /// Events that the places of fields are guessed from.
 const LOOKED_AT: usize = 200;
 /// Models that are proposed; more are told.
 const MODELS: usize = 20;
-/// How long a topic may take to be read.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// A category column is an identifier where so many of its values come once.
 const IDENTIFIER: f64 = 0.5;
 
@@ -42,41 +37,30 @@ pub(super) fn of_file(args: &InitArgs, path: &Path) -> Result<Proposal> {
     }
 }
 
-/// A proposal from the last records of `topic`.
+/// A proposal from the last records of `topic`, as many of each partition.
 pub(super) fn of_topic(args: &InitArgs, topic: &str) -> Result<Proposal> {
-    let settings = KafkaSettings::new(&args.brokers, "driftline-init", "", BTreeMap::new())?;
-    let mut follower = Follower::open_at(&settings, topic, Start::Earliest)?;
-    let (mut records, most) = (VecDeque::new(), usize::try_from(args.rows).unwrap_or(usize::MAX));
-    let read = follower.catch_up(PATIENCE, &mut |record| {
-        if records.len() >= most {
-            records.pop_front();
+    let kafka = KafkaSettings::new(&args.brokers, "driftline-init", "", BTreeMap::new())?;
+    let offsets = OffsetReader::new(&kafka, Isolation::Committed)?;
+    let count =
+        offsets.partition_count(topic)?.ok_or_else(|| Error::bus("there is no such topic").at(topic))?;
+    let places: Vec<TopicPartition> = (0..count).map(|number| TopicPartition::new(topic, number)).collect();
+    let most = i64::try_from(args.rows).unwrap_or(i64::MAX) / i64::from(count) + 1;
+    let bounds = offsets.beginnings(&places)?.into_iter().zip(offsets.ends(&places)?);
+    let mut records = Vec::new();
+    for (place, (first, end)) in places.iter().zip(bounds) {
+        for record in PartitionRange::open(&kafka, place, (first.max(end - most), end), "")? {
+            let OwnedRecord { timestamp_ms, payload, .. } = record?;
+            records.extend(payload.map(|payload| (payload, timestamp_ms.map(Time::from_ms))));
         }
-        let time = record.timestamp_ms().map(Time::from_ms);
-        records.extend(record.payload().map(|payload| (payload.to_vec(), time)));
-        Ok(())
-    })?;
-    if let CatchUp::Behind { trouble: Some(error), .. } = read {
-        return Err(error);
     }
-    of_events(args, records.into(), topic, topic)
+    of_events(args, records, topic, topic)
 }
 
 /// The first lines of a file of JSON.
 fn lines(path: &Path, rows: u64) -> Result<Vec<Sampled>> {
-    let failed = |error: std::io::Error| Error::file(format!("cannot read: {error}")).at(path.display());
-    let mut plain = BufReader::new(File::open(path).map_err(failed)?);
-    let is_zipped = plain.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-    let mut bytes: Box<dyn BufRead> =
-        if is_zipped { Box::new(BufReader::new(MultiGzDecoder::new(plain))) } else { Box::new(plain) };
-    let mut records = Vec::new();
-    while (records.len() as u64) < rows {
-        let mut line = Vec::new();
-        if (&mut bytes).take(MAX_RECORD_BYTES).read_until(b'\n', &mut line).map_err(failed)? == 0 {
-            break;
-        }
-        if !line.trim_ascii().is_empty() {
-            records.push((line, None));
-        }
+    let (mut file, mut records) = (RawLines::open(path)?, Vec::new());
+    while (records.len() as u64) < rows && file.advance()? {
+        records.push((file.line().to_vec(), None));
     }
     Ok(records)
 }

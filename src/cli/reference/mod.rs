@@ -6,7 +6,7 @@ mod publish;
 mod send;
 mod show;
 
-pub(super) use send::{ReferenceSender, now};
+pub(super) use send::ReferenceSender;
 
 use super::Ran;
 

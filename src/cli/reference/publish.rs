@@ -1,10 +1,11 @@
 //! `reference publish | activate | rollback | list`: what the references topic says.
 
-use super::send::{ReferenceSender, now};
+use super::send::ReferenceSender;
 use crate::bus::{Isolation, OffsetReader, TopicAdmin, TopicPartition, committed_by};
 use crate::cli::assembly::Connection;
 use crate::cli::columns::ColumnArgs;
 use crate::cli::output::{OutputFormat, json_pretty, stdout, table, write_table};
+use crate::cli::times::now;
 use crate::cli::{Outcome, Ran, profiles};
 use crate::config::Config;
 use crate::engine::SourceState;

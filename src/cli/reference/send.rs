@@ -4,8 +4,7 @@ use crate::bus::{KafkaSettings, Outgoing, Publisher};
 use crate::error::Result;
 use crate::reference::{Activation, Profile};
 use crate::wire::{Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks};
-use crate::words::{Name, Time};
-use std::time::SystemTime;
+use crate::words::Name;
 
 /// The largest record of a profile, in bytes.
 const CHUNK_BYTES: usize = 900_000;
@@ -55,10 +54,4 @@ impl ReferenceSender {
             ..Outgoing::default()
         })
     }
-}
-
-/// The time by this machine's clock.
-pub(in crate::cli) fn now() -> Time {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Time::from_ms(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }

@@ -10,6 +10,7 @@ mod topics;
 
 use super::columns::ColumnArgs;
 use super::output::{Meter, OutputFormat};
+use super::times::time;
 use super::window::{WindowArgs, duration};
 use super::{Outcome, Ran, Stop, output};
 use crate::config::Config;
@@ -188,10 +189,6 @@ pub(super) fn run(args: &ReplayArgs) -> Ran {
         Some(error) => Err(error.into()),
         None => Ok(if found { Outcome::Found } else { Outcome::Fine }),
     }
-}
-
-fn time(text: &str) -> Result<Time, String> {
-    Time::parse(text).ok_or_else(|| "write 2026-03-04T10:00:00Z".into())
 }
 
 /// Drives the history through both stages by `config`. What they decide goes to `told` in the order of

@@ -3,19 +3,15 @@
 use super::topics::Partition;
 use super::{ReplayArgs, TOPIC};
 use crate::cli::columns::{ColumnArgs, of_row};
+use crate::cli::raw_lines::RawLines;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::{BadReason, BadRecord, DecodeError, Decoder, Event};
-use crate::files::{self, Format, MAX_RECORD_BYTES, Progress, Row, Table, TimeColumn};
+use crate::files::{self, Format, Progress, Row, Table, TimeColumn};
 use crate::words::Time;
-use flate2::bufread::MultiGzDecoder;
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
-use std::rc::Rc;
 
 /// What the records of the inputs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,16 +66,10 @@ pub(super) struct Rows<'a> {
 
 /// Lines of JSON.
 pub(super) struct Events<'a> {
-    name: String,
-    bytes: Box<dyn BufRead>,
-    bytes_read: Rc<Cell<u64>>,
-    bytes_total: Option<u64>,
+    lines: RawLines,
     decoder: &'a Decoder,
     rows: Range<u64>,
-    line: Vec<u8>,
-    /// Lines read, blank ones too.
-    lines: u64,
-    /// The number of the record, blank lines not counted.
+    /// The number of the next record, blank lines not counted.
     next: u64,
 }
 
@@ -121,7 +111,7 @@ impl<'a> Source<'a> {
     pub(super) fn decoded(&self) -> Result<Event<'_>, BadRecord> {
         match self {
             Source::Rows(rows) => rows.event(),
-            Source::Events(events) => decode(events.decoder, Some(&events.line), None, None),
+            Source::Events(events) => decode(events.decoder, Some(events.lines.line()), None, None),
             Source::Partition(partition) => partition.decoded(),
         }
     }
@@ -163,7 +153,7 @@ impl<'a> Source<'a> {
     pub(super) fn place(&self) -> String {
         match self {
             Source::Rows(rows) => rows.table.place(),
-            Source::Events(events) => format!("{}:{}", events.name, events.lines),
+            Source::Events(events) => events.lines.place(),
             Source::Partition(partition) => format!("{} offset {}", partition.place(), partition.offset()),
         }
     }
@@ -172,9 +162,7 @@ impl<'a> Source<'a> {
     pub(super) fn progress(&self) -> Progress {
         match self {
             Source::Rows(rows) => rows.table.progress(),
-            Source::Events(events) => {
-                Progress { bytes_read: events.bytes_read.get(), bytes_total: events.bytes_total }
-            }
+            Source::Events(events) => events.lines.progress(),
             Source::Partition(partition) => partition.progress(),
         }
     }
@@ -215,62 +203,16 @@ impl Rows<'_> {
 
 impl<'a> Events<'a> {
     fn open(path: &Path, rows: Range<u64>, decoder: &'a Decoder) -> Result<Events<'a>> {
-        let stdin = path.as_os_str() == "-";
-        let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
-        let failed = |error: io::Error| Error::file(format!("cannot open the file: {error}")).at(&name);
-        let (bytes, bytes_total): (Box<dyn Read>, _) = if stdin {
-            (Box::new(io::stdin().lock()), None)
-        } else {
-            let file = File::open(path).map_err(failed)?;
-            let length = file.metadata().map_err(failed)?.len();
-            (Box::new(file), Some(length))
-        };
-        let bytes_read = Rc::new(Cell::new(0));
-        let mut plain = BufReader::new(Counted { bytes, count: Rc::clone(&bytes_read) });
-        let zipped = plain.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-        let bytes: Box<dyn BufRead> =
-            if zipped { Box::new(BufReader::new(MultiGzDecoder::new(plain))) } else { Box::new(plain) };
-        let line = Vec::new();
-        Ok(Events { name, bytes, bytes_read, bytes_total, decoder, rows, line, lines: 0, next: 0 })
+        Ok(Events { lines: RawLines::open(path)?, decoder, rows, next: 0 })
     }
 
     fn advance(&mut self) -> Result<bool> {
-        while self.next < self.rows.end {
-            self.line.clear();
-            let mut limited = (&mut *self.bytes).take(MAX_RECORD_BYTES);
-            let read = limited.read_until(b'\n', &mut self.line).map_err(|error| {
-                Error::file(format!("cannot read: {error}")).at(format!("{}:{}", self.name, self.lines + 1))
-            })?;
-            if read == 0 {
-                return Ok(false);
-            }
-            self.lines += 1;
-            if read as u64 == MAX_RECORD_BYTES {
-                return Err(Error::input(format!("a line is longer than {} MiB", MAX_RECORD_BYTES >> 20))
-                    .at(format!("{}:{}", self.name, self.lines)));
-            }
-            if self.line.trim_ascii().is_empty() {
-                continue;
-            }
+        while self.next < self.rows.end && self.lines.advance()? {
             self.next += 1;
             if self.next > self.rows.start {
                 return Ok(true);
             }
         }
         Ok(false)
-    }
-}
-
-/// Counts bytes as they leave the file.
-struct Counted<R> {
-    bytes: R,
-    count: Rc<Cell<u64>>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.bytes.read(buffer)?;
-        self.count.set(self.count.get() + read as u64);
-        Ok(read)
     }
 }

@@ -160,6 +160,29 @@ impl Mute {
 }
 
 impl Command {
+    /// A command of this type and id that names nothing beside the model.
+    pub fn new(id: String, kind: &str, model: Name, actor: &str, at: Time) -> Command {
+        Command {
+            schema_version: SCHEMA_VERSION,
+            id,
+            r#type: kind.to_owned(),
+            model,
+            version: None,
+            segment: None,
+            feature: None,
+            target: None,
+            outcome: None,
+            until: None,
+            run_url: None,
+            reason: None,
+            actor: actor.to_owned(),
+            at,
+            status: None,
+            effective_at: None,
+            refusal: None,
+        }
+    }
+
     /// What it asks for, or what is wrong with it whatever the state of its model.
     pub fn action(&self) -> Result<Action, String> {
         if self.schema_version > SCHEMA_VERSION {

@@ -1,7 +1,7 @@
 //! Who may read and who may act: on this machine and at an address that others reach, with a token and
 //! without, as a program and as a browser.
 
-use super::{Clock, Duration, Health, Metrics, Pages, Server, Settings, start_with};
+use super::{Clock, Duration, Health, Metrics, Pages, Server, Settings, answer, start_with};
 use axum::Router;
 use axum::routing::post;
 use serde_json::Value;
@@ -29,17 +29,7 @@ fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> (u16, Option<String>, String) {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .proxy(None)
-        .timeout_global(Some(Duration::from_secs(20)))
-        .build()
-        .into();
-    let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let mut response = agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+    let mut response = answer(method, address, path, headers, body);
     let cookie = response.headers().get("set-cookie").map(|cookie| cookie.to_str().unwrap().to_owned());
     (response.status().as_u16(), cookie, response.body_mut().read_to_string().unwrap())
 }

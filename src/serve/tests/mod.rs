@@ -32,16 +32,30 @@ fn setup() -> Setup {
     Setup { server, metrics, health, seconds }
 }
 
-/// Status, content type and body of a request.
-fn ask(method: &str, address: SocketAddr, path: &str) -> (u16, String, String) {
+/// The answer to a request with these headers.
+pub(super) fn answer(
+    method: &str,
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> ureq::http::Response<ureq::Body> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
         .timeout_global(Some(Duration::from_secs(20)))
         .build()
         .into();
-    let request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
-    let mut response = agent.run(request.body(()).unwrap()).unwrap();
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    agent.run(request.body(body.to_owned()).unwrap()).unwrap()
+}
+
+/// Status, content type and body of a request.
+fn ask(method: &str, address: SocketAddr, path: &str) -> (u16, String, String) {
+    let mut response = answer(method, address, path, &[], "");
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
     (response.status().as_u16(), kind, response.body_mut().read_to_string().unwrap())
 }
