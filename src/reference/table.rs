@@ -28,6 +28,20 @@ pub enum Origin {
     Rollback,
 }
 
+impl Origin {
+    /// The name in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Training => "training",
+            Origin::File => "file",
+            Origin::Topic => "topic",
+            Origin::Bootstrap => "bootstrap",
+            Origin::AcceptedWindow => "accepted_window",
+            Origin::Rollback => "rollback",
+        }
+    }
+}
+
 /// The record that makes a reference the one in force from an event time on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activation {
