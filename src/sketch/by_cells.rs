@@ -2,8 +2,8 @@
 //!
 //! For a reference that is made of sketches: its scale and its quantiles are part of what measures say, and
 //! those of merged digests are not the same twice. Within a cell values are spread evenly. Beyond the outer
-//! edges, where cells tell nothing, they are spread over as far as the edge is from the median, or to the
-//! extreme where that is nearer.
+//! edges, where cells tell nothing, they are spread over half as far as the edge is from the median, or to
+//! the extreme where that is nearer.
 
 use super::{Detail, Digest, FeatureSketch, Moments, OrderedCells};
 
@@ -27,8 +27,9 @@ impl FeatureSketch {
         let (least, greatest) = (cells.lower(median).max(min), cells.upper(median).min(max));
         let ends = |cell: usize| {
             let (lower, upper) = (cells.lower(cell), cells.upper(cell));
-            let from = if lower.is_finite() { lower.next_up() } else { upper - (greatest - upper).abs() };
-            let to = if upper.is_finite() { upper } else { lower + (lower - least).abs() };
+            let from =
+                if lower.is_finite() { lower.next_up() } else { upper - (greatest - upper).abs() / 2.0 };
+            let to = if upper.is_finite() { upper } else { lower + (lower - least).abs() / 2.0 };
             (from.max(min), to.min(max))
         };
         let mut points: Vec<(f64, u64)> = Vec::new();

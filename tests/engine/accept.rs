@@ -78,7 +78,7 @@ fn run(rows: &[Row], commands: &[(i64, Command)], commit: usize) -> Vec<Output> 
 #[test]
 fn it_is_the_same_whatever_fails_whoever_hears_when_and_in_the_replay_that_is_told_when() {
     let (mut accepted, mut late_news) = (0, 0);
-    for seed in 0..6 {
+    for seed in 0..4 {
         let rows = rows(seed, 16_000, 400);
         let mut bus = Bus::new(&rows, &settings());
         // The second comes while the first is under way, and each comes twice.
@@ -120,7 +120,7 @@ fn it_is_the_same_whatever_fails_whoever_hears_when_and_in_the_replay_that_is_to
         }
         assert!(reports(&bus.outputs).all(|report| report.window.conflict == 0), "seed {seed}");
     }
-    assert!(accepted >= 8, "{accepted} windows were accepted");
+    assert!(accepted >= 6, "{accepted} windows were accepted");
     assert!(late_news > 50, "{late_news} deltas were counted by the reference before");
 }
 
