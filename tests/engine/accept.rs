@@ -37,19 +37,23 @@ fn accept(id: &str) -> Command {
 }
 
 fn answers(outputs: &[Output]) -> Vec<&Command> {
-    let command = |output| match output {
-        &Output::Command(ref command) => Some(&**command),
-        _ => None,
-    };
-    outputs.iter().filter_map(command).collect()
+    outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Command(command) => Some(&**command),
+            _ => None,
+        })
+        .collect()
 }
 
 fn made(outputs: &[Output]) -> Vec<&MadeReference> {
-    let made = |output| match output {
-        &Output::Reference(ref made) => Some(&**made),
-        _ => None,
-    };
-    outputs.iter().filter_map(made).collect()
+    outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Reference(made) => Some(&**made),
+            _ => None,
+        })
+        .collect()
 }
 
 fn reports(outputs: &[Output]) -> impl Iterator<Item = &WindowReport> {
@@ -198,11 +202,11 @@ fn incidents_end_when_it_holds_and_windows_begin_anew() {
     let outputs = run(&rows, &[(20_000, accept("cmd_1"))], 700);
     let events = || {
         outputs.iter().filter_map(|output| match output {
-            Output::Event(event) if &*event.version == "1" && event.feature.is_some() => Some(event),
+            Output::Event(event) if &*event.version == "1" && event.feature.is_some() => Some(&**event),
             _ => None,
         })
     };
-    let resolved = |event: &&Box<DriftEvent>| event.reason == Some(ResolveReason::NewReference);
+    let resolved = |event: &&DriftEvent| event.reason == Some(ResolveReason::NewReference);
     let ends: Vec<i64> = events().filter(resolved).map(|event| event.decided_at.ms()).collect();
     assert!(!ends.is_empty() && ends.iter().all(|end| *end == 23_000), "{ends:?}");
     assert!(events().all(|event| event.decided_at.ms() <= 23_000), "and nothing drifts from it");
