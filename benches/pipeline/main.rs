@@ -9,7 +9,8 @@
 //! and written to `target/bench/pipeline.jsonl`.
 //!
 //! Needs `KAFKA_BROKERS` (`make bench` starts a broker). `PIPELINE_EVENTS` and `PIPELINE_TURNS` change
-//! how much is done, `PIPELINE_PEER_EVENTS` how much of it the others read. Arguments name cases, and
+//! how much is done, `PIPELINE_PEER_EVENTS` how much of it the others read; `PIPELINE_WORKERS`, over 1, has
+//! driftline read with so many workers too. Arguments name cases, and
 //! systems beside ours (`python`, `streams`, `whylogs`, `evidently`, or `peers` for all of them).
 
 #[path = "../support/mod.rs"]
@@ -80,6 +81,7 @@ fn main() {
         std::env::var(name).map_or(usual, |text| text.parse().expect("a whole number"))
     };
     let (count, turns) = (number("PIPELINE_EVENTS", 1_000_000), number("PIPELINE_TURNS", 5));
+    let workers = number("PIPELINE_WORKERS", 1);
     let peer_count = number("PIPELINE_PEER_EVENTS", 250_000).min(count);
     let is_asked = |name: &str| args.iter().any(|arg| arg == name);
     let peers: Vec<Peer> =
@@ -90,7 +92,7 @@ fn main() {
         if is_asked(case.name) || !names_case {
             // The others read JSON.
             let peers = if case.format == "json" { &peers[..] } else { &[] };
-            for line in measure(case, count / case.fewer, peer_count / case.fewer, turns, peers) {
+            for line in measure(case, count / case.fewer, peer_count / case.fewer, (turns, workers), peers) {
                 println!("{line}");
                 keep(&line.to_string());
             }
@@ -111,7 +113,7 @@ fn measure(
     case: Case,
     count: usize,
     peer_count: usize,
-    turns: usize,
+    (turns, workers): (usize, usize),
     peers: &[Peer],
 ) -> Vec<serde_json::Value> {
     let topics = Topics::new();
@@ -138,7 +140,11 @@ fn measure(
             of_systems.entry(system).or_default().push(turn);
         };
         take("bare", self::bare(&all, count), started, count);
-        take("driftline", own(case, &all, count), own(case, &few, FEW), count);
+        take("driftline", own(case, &all, count, 1), own(case, &few, FEW, 1), count);
+        if workers > 1 {
+            let name = "driftline_workers";
+            take(name, own(case, &all, count, workers), own(case, &few, FEW, workers), count);
+        }
         for peer in peers {
             let between = |name: &str| topics.create(name, PARTITIONS);
             let run = |topic: &str, count: usize| {
@@ -218,10 +224,10 @@ fn bare(topic: &str, count: usize) -> Usage {
 }
 
 /// `driftline run` on all records, with topics of its own.
-fn own(case: Case, input: &str, count: usize) -> Usage {
+fn own(case: Case, input: &str, count: usize, workers: usize) -> Usage {
     let directory = TempDir::new().expect("a temporary directory");
     let id = unique("bench");
-    let config = configure(case, &directory, &id, input);
+    let config = configure(case, &directory, &id, input, workers);
     let driftline = || Command::new(env!("CARGO_BIN_EXE_driftline"));
     let made = driftline().args(["topics", "create", "--dev", "--config"]).arg(&config).output();
     let made = made.expect("driftline starts");
@@ -255,7 +261,7 @@ fn own(case: Case, input: &str, count: usize) -> Usage {
     })
 }
 
-fn configure(case: Case, directory: &TempDir, id: &str, input: &str) -> PathBuf {
+fn configure(case: Case, directory: &TempDir, id: &str, input: &str, workers: usize) -> PathBuf {
     let path = |name: &str| directory.path().join(name);
     let profile = serde_json::to_string(&ProfileRecord::whole(&case.shape.reference()));
     std::fs::write(path("reference.json"), profile.expect("a profile is JSON"))
@@ -272,7 +278,7 @@ fn configure(case: Case, directory: &TempDir, id: &str, input: &str) -> PathBuf 
     };
     let toml = format!(
         "[kafka]\nbrokers = '{}'\napplication_id = '{id}'\n[kafka.properties]\n\"group.protocol\" = \"consumer\"\n\
-         [input]\ntopics = ['{input}']\nstart = 'earliest'\nformat = '{}'\n{schemas}\
+         [input]\ntopics = ['{input}']\nstart = 'earliest'\nworkers = {workers}\nformat = '{}'\n{schemas}\
          [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\npartitions = {PARTITIONS}\n\
          [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
          [window]\nsize = '10m'\nslide = '1m'\n[http]\nlisten = '127.0.0.1:{}'\n\
