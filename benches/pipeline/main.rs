@@ -10,11 +10,13 @@
 //!
 //! Needs `KAFKA_BROKERS` (`make bench` starts a broker). `PIPELINE_EVENTS` and `PIPELINE_TURNS` change
 //! how much is done, `PIPELINE_PEER_EVENTS` how much of it the others read; `PIPELINE_WORKERS`, over 1, has
-//! driftline read with so many workers too. Arguments name cases, and
+//! driftline read with so many workers too. `latency` measures how long drift events take instead, at
+//! `LATENCY_RATE` events a second. Arguments name cases, and
 //! systems beside ours (`python`, `streams`, `whylogs`, `evidently`, or `peers` for all of them).
 
 #[path = "../support/mod.rs"]
 mod events;
+mod latency;
 mod peers;
 mod process;
 #[path = "../../tests/support/mod.rs"]
@@ -82,6 +84,12 @@ fn main() {
     };
     let (count, turns) = (number("PIPELINE_EVENTS", 1_000_000), number("PIPELINE_TURNS", 5));
     let workers = number("PIPELINE_WORKERS", 1);
+    if args.iter().any(|arg| arg == "latency") {
+        for setting in latency::SETTINGS {
+            print(&latency::measure(setting, number("LATENCY_RATE", 20_000)));
+        }
+        return;
+    }
     let peer_count = number("PIPELINE_PEER_EVENTS", 250_000).min(count);
     let is_asked = |name: &str| args.iter().any(|arg| arg == name);
     let peers: Vec<Peer> =
@@ -93,8 +101,7 @@ fn main() {
             // The others read JSON.
             let peers = if case.format == "json" { &peers[..] } else { &[] };
             for line in measure(case, count / case.fewer, peer_count / case.fewer, (turns, workers), peers) {
-                println!("{line}");
-                keep(&line.to_string());
+                print(&line);
             }
         }
     }
@@ -227,7 +234,8 @@ fn bare(topic: &str, count: usize) -> Usage {
 fn own(case: Case, input: &str, count: usize, workers: usize) -> Usage {
     let directory = TempDir::new().expect("a temporary directory");
     let id = unique("bench");
-    let config = configure(case, &directory, &id, input, workers);
+    let more = format!("start = 'earliest'\nworkers = {workers}\n[window]\nsize = '10m'\nslide = '1m'\n");
+    let config = configure(case, &directory, &id, input, &more);
     let driftline = || Command::new(env!("CARGO_BIN_EXE_driftline"));
     let made = driftline().args(["topics", "create", "--dev", "--config"]).arg(&config).output();
     let made = made.expect("driftline starts");
@@ -261,7 +269,7 @@ fn own(case: Case, input: &str, count: usize, workers: usize) -> Usage {
     })
 }
 
-fn configure(case: Case, directory: &TempDir, id: &str, input: &str, workers: usize) -> PathBuf {
+fn configure(case: Case, directory: &TempDir, id: &str, input: &str, more: &str) -> PathBuf {
     let path = |name: &str| directory.path().join(name);
     let profile = serde_json::to_string(&ProfileRecord::whole(&case.shape.reference()));
     std::fs::write(path("reference.json"), profile.expect("a profile is JSON"))
@@ -278,10 +286,10 @@ fn configure(case: Case, directory: &TempDir, id: &str, input: &str, workers: us
     };
     let toml = format!(
         "[kafka]\nbrokers = '{}'\napplication_id = '{id}'\n[kafka.properties]\n\"group.protocol\" = \"consumer\"\n\
-         [input]\ntopics = ['{input}']\nstart = 'earliest'\nworkers = {workers}\nformat = '{}'\n{schemas}\
+         [input]\ntopics = ['{input}']\nformat = '{}'\n{schemas}{more}\
          [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\npartitions = {PARTITIONS}\n\
          [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
-         [window]\nsize = '10m'\nslide = '1m'\n[http]\nlisten = '127.0.0.1:{}'\n\
+         [http]\nlisten = '127.0.0.1:{}'\n\
          {}",
         brokers(),
         case.format,
@@ -292,7 +300,9 @@ fn configure(case: Case, directory: &TempDir, id: &str, input: &str, workers: us
     path("driftline.toml")
 }
 
-fn keep(line: &str) {
+/// Prints a line, and keeps it.
+fn print(line: &serde_json::Value) {
+    println!("{line}");
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&directory).expect("target can be written");
     let file = std::fs::File::options().create(true).append(true).open(directory.join("pipeline.jsonl"));
