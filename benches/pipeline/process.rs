@@ -91,7 +91,7 @@ fn usage(child: &Child, started: Instant) -> Result<Usage, String> {
 }
 
 /// The bare loop: polls `count` records of `topic` and drops them, says so, and waits to be ended.
-pub fn poll(topic: &str, count: usize) {
+pub fn poll(topic: &str, partitions: i32, count: usize) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", std::env::var("KAFKA_BROKERS").expect("KAFKA_BROKERS is set"))
         .set("group.id", "bare")
@@ -101,7 +101,7 @@ pub fn poll(topic: &str, count: usize) {
         .create()
         .expect("a consumer");
     let mut list = TopicPartitionList::new();
-    for partition in 0..super::PARTITIONS {
+    for partition in 0..partitions {
         list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
     }
     consumer.assign(&list).expect("the partitions are there");
