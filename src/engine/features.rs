@@ -36,10 +36,7 @@ pub(super) fn measure_window(
     (panes, min_rows): (u32, u64),
     slots: &Slots,
 ) -> Vec<Measured> {
-    let sketches = match panes == grid.panes() {
-        true => state.window.features(),
-        false => (0..profile.features().len()).map(|at| state.window.sketch_of(at, panes)).collect(),
-    };
+    let sketches = state.sketches(grid, panes, profile.features().len());
     let end = state.window.last().unwrap_or(Pane(0));
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
         let against = Against::new(profile, slots, grid, state.filled(grid));

@@ -4,8 +4,9 @@ mod driver;
 mod speed;
 mod world;
 
+use driftline::policy::record::{Command, WindowReport};
 use driftline::report::{self, Data, Kind};
-use driftline::words::Name;
+use driftline::words::{Name, Time};
 use driver::Browser;
 use serde_json::json;
 use std::time::Duration;
@@ -197,6 +198,56 @@ fn actions_are_offered_where_commands_are_taken_and_say_what_is_meant() {
         (&json!("incident.acknowledge"), &json!("fraud"), &json!("7"))
     );
     assert!(sent[0]["target"].as_str().unwrap().starts_with("inc_"), "{}", sent[0]);
+    nothing_wrong(&mut browser, &world.home());
+}
+
+#[test]
+fn an_incident_that_someone_looks_at_says_who_and_is_not_offered_again() {
+    let world = World::with(history(), true, None);
+    let mut browser = opened(&world, "");
+    browser.wait("document.querySelectorAll('.card .action').length === 3");
+    world.view.change(|view| {
+        let command =
+            Command::new("cmd_1".into(), "incident.acknowledge", "fraud".into(), "ann", Time::EPOCH);
+        let target = Some(event("feature_0000").incident.id);
+        let command = Command { target, ..command };
+        view.command(command.clone());
+        view.command(command.clone().answered(Err("it is not open".into()), Some(Time::EPOCH)));
+        view.command(command.answered(Ok(()), Some(Time::EPOCH)));
+    });
+    browser.wait_text("acknowledged by ann");
+    browser.wait("document.querySelectorAll('.card .action').length === 2");
+    nothing_wrong(&mut browser, &world.home());
+}
+
+#[test]
+fn a_window_is_accepted_after_it_is_said_what_that_means_and_not_a_segments() {
+    let mut view = history();
+    view.report(WindowReport { segment: vec!["eu".into()], ..world::report(3, 2) });
+    let world = World::with(view, true, None);
+    let mut browser = opened(&world, MODEL);
+    browser.wait("document.querySelector('.head .action')");
+    let button = browser.eval("document.querySelector('.head .action').textContent");
+    assert_eq!(button, json!("Accept this window as reference"));
+    browser.eval("window.confirm = (text) => { window.asked = text; return window.said ?? false; }");
+    browser.click(".head .action");
+    browser.wait("window.asked?.includes('open incidents end')");
+    browser.eval("window.said = true");
+    browser.click(".head .action");
+    browser.wait_text("Accept this window as reference: applied");
+    let sent = world.commands.lock().unwrap().clone();
+    assert_eq!(sent.len(), 1, "nothing is sent without a yes");
+    assert_eq!(
+        [&sent[0]["type"], &sent[0]["model"], &sent[0]["version"], &sent[0]["segment"]],
+        [&json!("reference.accept_window"), &json!("fraud"), &json!("7"), &json!(null)]
+    );
+    browser.eval("location.hash = '#/'");
+    browser.wait("document.querySelectorAll('tbody td a').length >= 2");
+    browser.eval(
+        "[...document.querySelectorAll('tbody td a')].find((a) => a.textContent.includes('eu')).click()",
+    );
+    browser.wait("document.querySelector('h1')?.textContent.includes('eu')");
+    assert_eq!(browser.eval("document.querySelectorAll('.head .action').length"), json!(0));
     nothing_wrong(&mut browser, &world.home());
 }
 

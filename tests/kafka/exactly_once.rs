@@ -68,7 +68,12 @@ fn event(model: &str, version: &str, time: i64, features: Value, country: &str) 
 
 /// A deployment with references for all models, and what `replay` says of `events`.
 pub fn deployment(seed: u64, events: &[String]) -> (Deployment, Decided) {
-    let deployment = Deployment::new(PARTITIONS as i32, SETTINGS);
+    deployment_with(SETTINGS, seed, events)
+}
+
+/// The same with these settings.
+pub fn deployment_with(settings: &str, seed: u64, events: &[String]) -> (Deployment, Decided) {
+    let deployment = Deployment::new(PARTITIONS as i32, settings);
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 99);
     let rows =
         (0..5000).map(|_| format!("{},{}\n", rng.random::<f64>(), ["a", "b", "c"][rng.random_range(0..3)]));

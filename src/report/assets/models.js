@@ -128,13 +128,12 @@ function modelTop(series, models, data) {
   const length = new Date(window.end) - new Date(window.start);
   const others = models.filter(({ model }) => model === series.model);
   const go = (at) => (location.hash = modelHash(others[Number(at)]));
-  const accept = about("reference.accept_window", { ...series, feature: null });
   return el("div", {},
     el("div", { class: "head" },
       el("h1", {}, isCheck ? "Current data and reference" : title(series)), chip(series.verdict),
       others.length > 1 ? choice("version and segment", String(others.indexOf(series)), others.map((one, at) => [String(at), title(one)]), go) : null,
       el("span", { class: "grow" }),
-      action("Accept the last window as reference", accept, { confirm: "From now on, compare with the data of the last window?" })),
+      acceptAction(series)),
     el("dl", { class: "tiles" },
       tile("drift share", percent(series.drift_share), `${series.drifted} of ${series.judgeable} features`),
       tile(isCheck ? "rows" : "events in the window", count(window.events), isCheck ? `${count(referenceRows(series))} in the reference` : `${number(series.events_per_second)} a second`),
@@ -157,6 +156,15 @@ function referenceRows(series) {
 function kinds(series) {
   const all = inside(series).features.map(({ kind }) => kind);
   return [...new Set(all)].map((kind) => `${all.filter((one) => one === kind).length} ${kind}`).join(", ");
+}
+
+// A reference is of all traffic, and a window can follow one only.
+function acceptAction(series) {
+  if (series.segment.length || !series.reference_id) return null;
+  const meaning = `Make the window of ${title(series)} that ends next its reference? The last one has ${plural(series.window.events, "event")}.\n\n`
+    + "Later windows are compared with it: what has drifted by now is normal from then on, and open incidents end. "
+    + "Early sight is off for it. `driftline reference rollback` goes back.";
+  return action("Accept this window as reference", about("reference.accept_window", { ...series, segment: null, feature: null }), { confirm: meaning });
 }
 
 function lost(window) {
