@@ -161,7 +161,7 @@ impl FeatureContext<'_> {
         }
         let is_ruled = measures.wasserstein.is_some() && tail_rules(profile);
         let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
-        let reference = &profile.sketch;
+        let summary = |side| Summary::of(side, &profile.basis);
         FeatureReport {
             feature: profile.name.clone(),
             role: feature.role.unwrap_or(profile.role),
@@ -178,7 +178,7 @@ impl FeatureContext<'_> {
             dependence: None,
             tests: judgement.tests,
             measures,
-            summary: Summaries { reference: Summary::of(reference), current: Summary::of(sketch) },
+            summary: Summaries { reference: summary(&profile.sketch), current: summary(sketch) },
             top_bins: top_bins(against, counted),
             distribution: distribution(against, counted),
             new_categories: new_categories(sketch),

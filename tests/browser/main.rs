@@ -333,3 +333,31 @@ fn a_report_is_one_file_that_asks_nobody_and_works_inside_another_page() {
     assert_eq!(tree["frameTree"]["childFrames"].as_array().unwrap().len(), 1);
     nothing_wrong(&mut browser, "file://");
 }
+
+#[test]
+fn a_check_shows_both_sides_of_every_feature_small_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    let rows = |of: fn(i64) -> i64| -> String {
+        let lines = (0..2_000).map(|row| format!("{},{}\n", of(row), ["a", "b"][(row % 2) as usize]));
+        ["level,group\n".to_owned()].into_iter().chain(lines).collect()
+    };
+    std::fs::write(file("before.csv"), rows(|row| row % 7)).unwrap();
+    std::fs::write(file("now.csv"), rows(|row| row % 3 + 4)).unwrap();
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_driftline"));
+    check.args(["check", "--reference"]).arg(file("before.csv")).arg("--current").arg(file("now.csv"));
+    let report = check.args(["--format", "html"]).output().unwrap();
+    assert_eq!(report.status.code(), Some(1), "drift: {}", String::from_utf8_lossy(&report.stderr));
+    std::fs::write(file("report.html"), report.stdout).unwrap();
+
+    let mut browser = Browser::start(1280, 900);
+    browser.open(&format!("file://{}", file("report.html").display()));
+    browser.wait("document.querySelectorAll('tbody svg.small').length === 2");
+    browser.wait_text("1 discrete, 1 categorical");
+    browser.wait_text("000 in the reference");
+    browser.click("tbody a");
+    browser.wait_text("Rows by bin");
+    // Values 0 to 6 were as many each; of 4 there are a third now.
+    browser.wait("document.body.innerText.includes('286 (14.3 %)') && document.body.innerText.includes('667 (33.35 %)')");
+    nothing_wrong(&mut browser, "file://");
+}
