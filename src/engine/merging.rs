@@ -5,7 +5,7 @@
 
 use super::Output;
 use super::admission::{Admission, admit, dismiss_segment, dismiss_version};
-use super::bootstrap::{counted_by, resolve};
+use super::bootstrap::{counted_by, merge_gathered, resolve};
 use super::delta::Delta;
 use super::early::last_look;
 use super::evaluator::Evaluator;
@@ -60,8 +60,10 @@ impl Evaluator {
             }
             open.dirty_since.get_or_insert(offset);
             if target.is_closed {
-                open.data.flow.idle_late += rows;
-                open.data.flow.late += data.flow.late;
+                let flow = &mut open.data.flow;
+                flow.idle_late += rows;
+                flow.late += data.flow.late;
+                flow.lost += data.flow.lost;
                 open.must_save = true;
             } else {
                 open.merge(reference.as_ref(), &data, unseen_cap);
@@ -168,13 +170,10 @@ impl OpenPane {
         match (&self.held, reference) {
             (None, _) => {
                 let (features, looks) = Default::default();
-                self.data.merge(&PaneData { features, looks, ..data.clone() });
+                merge_gathered(&mut self.data, PaneData { features, looks, ..data.clone() });
             }
             (Some(held), Some(counted_by)) if held.info.id == *counted_by => self.data.merge(data),
-            (Some(_), _) => {
-                self.data.flow.conflict += data.flow.events;
-                self.data.flow.late += data.flow.late;
-            }
+            (Some(_), _) => self.data.flow.add(&data.flow.turned_away()),
         }
     }
 }
