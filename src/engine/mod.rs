@@ -15,6 +15,7 @@ mod early;
 mod evaluator;
 mod features;
 mod judging;
+mod loss;
 mod merging;
 mod model;
 mod pipeline;
