@@ -38,10 +38,7 @@ pub(super) fn measure_window(
     (panes, min_rows): (u32, u64),
     slots: &Slots,
 ) -> Vec<Measured> {
-    let sketches = match panes == grid.panes() {
-        true => state.window.features(),
-        false => (0..profile.features().len()).map(|at| state.window.sketch_of(at, panes)).collect(),
-    };
+    let sketches = state.sketches(grid, panes, profile.features().len());
     let end = state.window.last().unwrap_or(Pane(0));
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
         let against = Against::new(profile, slots, grid, state.filled(grid));
@@ -175,7 +172,7 @@ impl FeatureContext<'_> {
         }
         let is_ruled = measures.wasserstein.is_some() && tail_rules(profile);
         let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
-        let reference = &profile.sketch;
+        let summary = |side| Summary::of(side, &profile.basis);
         FeatureReport {
             feature: profile.name.clone(),
             role: feature.role.unwrap_or(profile.role),
@@ -192,7 +189,7 @@ impl FeatureContext<'_> {
             dependence: None,
             tests: judgement.tests,
             measures,
-            summary: Summaries { reference: Summary::of(reference), current: Summary::of(sketch) },
+            summary: Summaries { reference: summary(&profile.sketch), current: summary(sketch) },
             top_bins: top_bins(against, counted),
             distribution: distribution(against, counted),
             new_categories: new_categories(sketch),

@@ -11,10 +11,12 @@
 mod accumulate;
 mod basis;
 mod batch;
+mod by_cells;
 mod census;
 mod digest;
 mod moments;
 mod record;
+mod recount;
 mod search;
 mod unseen;
 

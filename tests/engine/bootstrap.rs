@@ -97,7 +97,7 @@ fn it_is_the_same_whatever_fails_and_whoever_hears_of_it_when() {
 }
 
 /// Rows of one version in its panes from `start` to before `end`.
-fn raw<'r>(rows: &'r [Row], version: &'r str, start: Time, end: Time) -> impl Iterator<Item = &'r Row> {
+pub fn raw<'r>(rows: &'r [Row], version: &'r str, start: Time, end: Time) -> impl Iterator<Item = &'r Row> {
     let is_in = move |row: &&Row| {
         row.model == "fraud" && row.version == version && start.ms() <= row.time_ms && row.time_ms < end.ms()
     };
@@ -105,7 +105,7 @@ fn raw<'r>(rows: &'r [Row], version: &'r str, start: Time, end: Time) -> impl It
 }
 
 /// Counts of `x` in the bins of the profile, from the rows themselves.
-fn binned<'r>(profile: &Profile, rows: impl Iterator<Item = &'r Row>) -> Vec<f64> {
+pub fn binned<'r>(profile: &Profile, rows: impl Iterator<Item = &'r Row>) -> Vec<f64> {
     let Basis::Ordered(cells) = &*profile.features()[profile.position("x").unwrap()].basis else {
         panic!("x")
     };

@@ -1,6 +1,7 @@
 //! The two stages over an in-memory bus: the promises of determinism and exactly-once, with crashes,
 //! rebalances and commits at seeded random moments. No Kafka; the real broker's turn is in `kafka/`.
 
+mod accept;
 mod bootstrap;
 mod commands;
 mod early;
