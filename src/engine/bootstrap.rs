@@ -33,6 +33,18 @@ impl EvaluatorSettings {
     }
 }
 
+/// Merges rows into a pane without a reference. Rows that were counted alone, under settings that do not
+/// bootstrap, have no values: beside rows that were gathered they are in conflict with the pane, so that
+/// a census has the values of all of its pane's rows.
+pub(super) fn merge_gathered(pane: &mut PaneData, mut rows: PaneData) {
+    if pane.census.is_empty() != rows.census.is_empty() {
+        for alone in [&mut *pane, &mut rows].into_iter().filter(|data| data.census.is_empty()) {
+            alone.flow = alone.flow.turned_away();
+        }
+    }
+    pane.merge(&rows);
+}
+
 /// What is left of a closed pane's census: that of all traffic while a reference is to be made of it, with
 /// cells as fine as the reference's will be.
 pub(super) fn keep_census(data: &mut PaneData, is_kept: bool) {
@@ -108,7 +120,7 @@ fn make(
 ) -> Option<MadeReference> {
     let grid = settings.grid;
     let gathered: Vec<(Pane, &Arc<PaneData>)> =
-        whole.window.panes().filter(|(_, data)| data.flow.events > 0).collect();
+        whole.window.panes().filter(|(_, data)| !data.census.is_empty()).collect();
     let (start, end) = (grid.start(gathered.first()?.0), grid.end(pane));
     let age_ms = end.since_ms(start);
     let rows: u64 = gathered.iter().map(|(_, data)| data.flow.events).sum();

@@ -2,9 +2,11 @@
 
 use super::model::SegmentState;
 use super::season::{Against, Seasonal, Slots};
-use crate::measure::{Comparison, MEASURES, Summary, distribution, new_categories, tail_rules, top_bins};
+use crate::measure::{
+    Comparison, MEASURES, MIN_ROWS, Summary, distribution, new_categories, tail_rules, top_bins,
+};
 use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries};
-use crate::policy::{Answered, JudgedFeature, Judgement, ModelSettings, Part, judge, strongest};
+use crate::policy::{Answered, Gone, JudgedFeature, Judgement, ModelSettings, Part, judge, strongest};
 use crate::reference::{FeatureProfile, Profile};
 use crate::sketch::{FeatureSketch, Tally};
 use crate::window::RunningSum;
@@ -111,6 +113,15 @@ impl Measured {
     }
 }
 
+/// Whether a pane's rows of a feature have no valid value, where by the reference there should be enough
+/// of them to judge.
+pub fn gone(profile: &FeatureProfile, pane: &Tally) -> Option<Gone> {
+    let reference = &profile.sketch.tally;
+    let share = reference.valid() as f64 / reference.rows().max(1) as f64;
+    let is_gone = pane.valid() == 0 && share * pane.rows() as f64 >= MIN_ROWS as f64;
+    is_gone.then_some(Gone { rows: pane.rows(), invalid: pane.invalid })
+}
+
 /// A feature of the reference and of a window.
 #[derive(Clone, Copy)]
 pub struct Sides<'a> {
@@ -141,7 +152,7 @@ impl FeatureContext<'_> {
         let thresholds = &self.settings.feature(&sides.profile.name).thresholds;
         let judgement = judge(&answers, self.level, thresholds, self.settings.policy.clear.factor);
         let report = self.report(sides, comparison, &judgement);
-        JudgedFeature { report, judgement, answers, parts: Vec::new() }
+        JudgedFeature { report, judgement, answers, parts: Vec::new(), gone: None }
     }
 
     fn report(

@@ -4,7 +4,7 @@
 use super::Output;
 use super::commands::moment;
 use super::evaluator::EvaluatorSettings;
-use super::features::{FeatureContext, Measured, measure_window};
+use super::features::{FeatureContext, Measured, gone, measure_window};
 use super::model::{Held, ModelState, SegmentState, VersionState, new_window};
 use super::season::Slots;
 use crate::policy::record::{
@@ -223,6 +223,8 @@ impl Judging<'_> {
             let sketch_of = |panes| state.window.sketch_of(at, panes);
             let mut judged = measured.judge(profile, &context, all_rows, grid, &candidate.slots, sketch_of);
             judged.report.early = state.tests.support(at);
+            let last = state.window.panes().last().and_then(|(_, data)| data.features.get(at));
+            judged.gone = last.and_then(|sketch| gone(profile, &sketch.tally));
             judged
         };
         features.map(judge).collect()

@@ -182,11 +182,8 @@ impl OpenPane {
     /// Goes on by a reference that was made since, which holds for it.
     fn adopt(&mut self, held: &Held, offset: i64, unseen_cap: usize) {
         let before = self.held.as_ref().map(|before| &*before.profile);
-        self.data = counted_anew(&held.profile, before, &self.data, unseen_cap).unwrap_or_else(|| {
-            let mut flow = self.data.flow;
-            (flow.events, flow.conflict) = (0, flow.conflict + flow.events);
-            PaneData { flow, ..PaneData::default() }
-        });
+        self.data = counted_anew(&held.profile, before, &self.data, unseen_cap)
+            .unwrap_or_else(|| PaneData { flow: self.data.flow.turned_away(), ..PaneData::default() });
         self.held = Some(held.clone());
         // Its deltas alone do not tell by what it is counted.
         self.dirty_since.get_or_insert(offset);

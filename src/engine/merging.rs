@@ -5,6 +5,7 @@
 
 use super::Output;
 use super::admission::{Admission, admit, dismiss_segment, dismiss_version};
+use super::bootstrap::merge_gathered;
 use super::delta::Delta;
 use super::early::last_look;
 use super::evaluator::Evaluator;
@@ -61,8 +62,10 @@ impl Evaluator {
             }
             open.dirty_since.get_or_insert(offset);
             if target.is_closed {
-                open.data.flow.idle_late += rows;
-                open.data.flow.late += data.flow.late;
+                let flow = &mut open.data.flow;
+                flow.idle_late += rows;
+                flow.late += data.flow.late;
+                flow.lost += data.flow.lost;
                 open.must_save = true;
             } else {
                 open.merge(counted_by, &data, unseen_cap);
@@ -163,7 +166,7 @@ impl OpenPane {
     fn merge(&mut self, by: Option<CountedBy<'_>>, data: &PaneData, unseen_cap: usize) {
         let Some(held) = &self.held else {
             let (features, looks) = Default::default();
-            return self.data.merge(&PaneData { features, looks, ..data.clone() });
+            return merge_gathered(&mut self.data, PaneData { features, looks, ..data.clone() });
         };
         let anew = |before| counted_anew(&held.profile, before, data, unseen_cap);
         let counted = match by {
@@ -175,10 +178,7 @@ impl OpenPane {
         };
         match counted {
             Some(counted) => self.data.merge(&counted),
-            None => {
-                self.data.flow.conflict += data.flow.events;
-                self.data.flow.late += data.flow.late;
-            }
+            None => self.data.flow.add(&data.flow.turned_away()),
         }
     }
 }

@@ -16,6 +16,7 @@ mod early;
 mod evaluator;
 mod features;
 mod judging;
+mod loss;
 mod made;
 mod merging;
 mod model;

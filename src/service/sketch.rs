@@ -323,8 +323,9 @@ impl<'c> SketchStage<'c> {
                 ));
             }
             tracing::error!("{what}; going on at {first}");
+            self.work.sketcher.lose(&(partition.topic.clone(), partition.partition), *wanted, *first);
         }
-        // Offsets only grow: what was gathered stays, and the next record is simply a later one.
+        // What was gathered stays: the next record is simply another one.
         let on: Vec<(TopicPartition, i64)> = lost.iter().map(|l| (l.partition.clone(), l.first)).collect();
         self.consumer.rewind(&on)
     }

@@ -7,6 +7,7 @@ mod commands;
 mod early;
 mod faults;
 mod limits;
+mod loss;
 mod season;
 mod windows;
 mod world;
