@@ -26,6 +26,7 @@ mod ks;
 mod list;
 mod new_categories;
 mod psi;
+mod quantile;
 pub mod sequential;
 pub mod significance;
 mod summary;

@@ -1,10 +1,10 @@
 //! The figures of one feature that people read beside a verdict.
 //!
 //! Digests and sums of floats give them, so they agree between runs within their error only, and
-//! decide nothing. Quantiles lie in the cells that exact counts say they lie in: where a cell is one
-//! value, as in most discrete features, they are exact.
+//! decide nothing.
 
-use crate::sketch::{Basis, FeatureSketch, OrderedCells};
+use super::quantile::quantile;
+use crate::sketch::{Basis, FeatureSketch};
 use serde::{Deserialize, Serialize};
 
 /// Location, spread and quantiles of the valid numbers, and the share of missing values. `None`
@@ -37,11 +37,9 @@ impl Summary {
     /// The summary of `sketch`, which is counted by `basis`.
     pub fn of(sketch: &FeatureSketch, basis: &Basis) -> Summary {
         let (tally, digest, moments) = (&sketch.tally, &sketch.detail.digest, &sketch.detail.moments);
-        let quantile = |q| {
-            let value = digest.quantile(q).filter(|value| value.is_finite())?;
-            let Basis::Ordered(cells) = basis else { return Some(value) };
-            let (low, high) = bounds(cells, &tally.cells, q)?;
-            Some(value.max(low.max(digest.min()?)).min(high.min(digest.max()?)))
+        let quantile = |q| match basis {
+            Basis::Ordered(cells) => quantile(cells, sketch, q).filter(|value| value.is_finite()),
+            Basis::Categories(_) => None,
         };
         let rows = tally.rows();
         Summary {
@@ -59,27 +57,10 @@ impl Summary {
     }
 }
 
-/// Between which numbers the `q` quantile of rows with these counts lies: the ends of the cells of its
-/// two neighbours in rank (type 7 of Hyndman and Fan 1996). `None` without rows.
-fn bounds(cells: &OrderedCells, counts: &[u64], q: f64) -> Option<(f64, f64)> {
-    let last = counts.iter().sum::<u64>().checked_sub(1)?;
-    let rank = last as f64 * q;
-    let cell = |rank: f64| {
-        let mut below = 0;
-        counts.iter().position(|rows| {
-            below += rows;
-            rank < below as f64
-        })
-    };
-    let (low, high) = (cell(rank.floor())?, cell(rank.ceil())?);
-    let lower = if cells.is_atom(low) { cells.upper(low) } else { cells.lower(low) };
-    Some((lower, cells.upper(high)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::sketch_numbers;
+    use crate::sketch::{OrderedCells, sketch_numbers};
 
     fn cells() -> OrderedCells {
         OrderedCells::new(vec![0.0], vec![0]).unwrap()

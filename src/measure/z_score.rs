@@ -17,6 +17,7 @@
 //! small counts, it is far too sharp.
 
 use super::MeasureValue;
+use super::quantile::{ends, quantile};
 use crate::reference::FeatureProfile;
 use crate::sketch::{Basis, Digest, FeatureSketch, OrderedCells, Tally};
 use crate::words::Kind;
@@ -139,29 +140,6 @@ impl Certain {
             deviation: deviation.clamp(self.deviation.0, self.deviation.1),
         }
     }
-}
-
-/// The least and the greatest number that a cell with rows can hold.
-fn ends(cells: &OrderedCells, cell: usize, (min, max): (f64, f64)) -> (f64, f64) {
-    (cells.lower(cell).next_up().max(min), cells.upper(cell).min(max))
-}
-
-/// A quantile of `sketch` by NumPy's linear rule, estimated within the cells that hold the two numbers
-/// that it lies between.
-fn quantile(cells: &OrderedCells, sketch: &FeatureSketch, q: f64) -> Option<f64> {
-    let digest = &sketch.detail.digest;
-    let (estimate, extremes) = (digest.quantile(q)?, digest.min().zip(digest.max())?);
-    let rows: u64 = sketch.tally.cells.iter().sum();
-    let position = q * rows.checked_sub(1)? as f64;
-    let holding = |rank: f64| {
-        let mut passed = 0;
-        let cell = sketch.tally.cells.iter().position(|count| {
-            passed += count;
-            rank < passed as f64
-        });
-        cell.map(|cell| ends(cells, cell, extremes))
-    };
-    Some(estimate.clamp(holding(position.floor())?.0, holding(position.ceil())?.1))
 }
 
 /// Where numbers are clipped: places are 0 at the lower end and 1 at the upper.
