@@ -19,7 +19,7 @@ use crate::reference::{
     ReferenceId, References, Resolved, profile_of,
 };
 use crate::sketch::{FeatureSketch, MOST_REFERENCE_CELLS, Tally, category_name};
-use crate::window::PaneData;
+use crate::window::{ClosedPane, PaneData};
 use crate::words::{Name, Pane, Role, Time};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -250,7 +250,7 @@ fn make(
     pane: Pane,
 ) -> Option<MadeReference> {
     let grid = settings.grid;
-    let gathered: Vec<(Pane, &Arc<PaneData>)> =
+    let gathered: Vec<(Pane, &ClosedPane)> =
         whole.window.panes().filter(|(_, data)| data.flow.events > 0).collect();
     let (start, end) = (grid.start(gathered.first()?.0), grid.end(pane));
     let age_ms = end.since_ms(start);

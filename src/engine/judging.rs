@@ -278,7 +278,7 @@ impl Judging<'_> {
         version: &mut VersionState,
     ) -> Decision {
         let Some(state) = version.segments.get(&candidate.segment) else { return Decision::default() };
-        let last_pane = state.window.panes().last().filter(|(pane, _)| *pane == self.pane);
+        let last_pane = state.window.panes().next_back().filter(|(pane, _)| *pane == self.pane);
         let data = version.data(candidate.info.end, self.of_model.policy.retrain.lookback_ms);
         let requested = version.requested.take();
         let due = Due {
