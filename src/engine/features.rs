@@ -44,13 +44,17 @@ pub(super) fn measure_window(
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
         let against = Against::new(profile, slots, grid, state.filled(grid));
         let part = |sum: &RunningSum| {
-            let tally = sum.tallies().get(at)?;
+            if at >= sum.tallies().len() {
+                return None;
+            }
+            let mut tally = Tally::default();
+            sum.tallies().add_to(at, &mut tally);
             let suffix = Suffix {
                 panes: sum.panes(),
                 start: grid.start(Pane(end.0 + 1 - i64::from(sum.panes()))),
                 rows: tally.rows(),
             };
-            Some(Part { suffix, p_certain: enough(tally, min_rows, against.p_certain(tally, sum.panes())) })
+            Some(Part { suffix, p_certain: enough(&tally, min_rows, against.p_certain(&tally, sum.panes())) })
         };
         let (comparison, seasonal) = against.compare(&sketch, panes);
         Measured {
@@ -181,7 +185,10 @@ impl FeatureContext<'_> {
             dependence: None,
             tests: judgement.tests,
             measures,
-            summary: Summaries { reference: Summary::of(reference), current: Summary::of(sketch) },
+            summary: Summaries {
+                reference: Summary::of(&profile.basis, reference),
+                current: Summary::of(&profile.basis, sketch),
+            },
             top_bins: top_bins(against, counted),
             distribution: distribution(against, counted),
             new_categories: new_categories(sketch),

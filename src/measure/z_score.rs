@@ -52,8 +52,9 @@ fn middles(cells: &OrderedCells, reference: &FeatureSketch) -> Option<Vec<f64>> 
     let unit = if (upper - lower).is_finite() { 1.0 } else { 4.0 };
     let (lower, width) = (lower / unit, upper / unit - lower / unit);
     let place = |x: f64| ((x / unit - lower) / width).clamp(0.0, 1.0);
-    let middle = |cell| (place(cells.lower(cell)) + place(cells.upper(cell))) / 2.0;
-    (width > 0.0).then(|| (0..cells.len()).map(middle).collect())
+    let ends = (0..cells.len()).map(|cell| place(cells.upper(cell)));
+    let middles = ends.scan(0.0, |start, end| Some((std::mem::replace(start, end) + end) / 2.0));
+    (width > 0.0).then(|| middles.collect())
 }
 
 /// The mean of a side, and the square of its standard error.
