@@ -21,7 +21,10 @@ TOLD = {"policy.mode": "alert", "policy.events.max_feature_events": 1_000_000,
 
 @dataclass(frozen=True)
 class Setting:
-    """How driftline is run: windows in rows, which come so many seconds apart, and settings over the defaults."""
+    """How driftline is run: windows in rows, which come so many seconds apart, and settings over the defaults.
+
+    Early sight looks every `look` rows; without it, at a tenth of the slide.
+    """
 
     name: str
     window: int = WINDOW
@@ -29,10 +32,14 @@ class Setting:
     seconds: int = 1
     calibrate: bool = False
     season: str = "none"
+    look: int | None = None
     policy: dict = None
 
     def cut(self):
         return f"--window={self.window * self.seconds}s", f"--slide={self.slide * self.seconds}s"
+
+    def looks(self):
+        return [] if self.look is None else [f"--look={self.look * self.seconds}s"]
 
     def budget(self, features):
         """One false event in 10,000 windows of a feature: as many as there are features in 10,000 slides."""
@@ -95,7 +102,8 @@ class Driftline:
         features = [*stream.numeric, *stream.categorical]
         policy = TOLD | {"policy.budget": setting.budget(len(features))} | (setting.policy or {})
         sets = [f"--set={key}={toml(value)}" for key, value in policy.items()]
-        lines = self.call("replay", data, "--time=time", "--reference", profile, *setting.cut(), "--close", *sets)
+        cut = [*setting.cut(), *setting.looks()]
+        lines = self.call("replay", data, "--time=time", "--reference", profile, *cut, "--close", *sets)
         return found(map(orjson.loads, lines.splitlines()), features, setting.seconds)
 
 

@@ -17,12 +17,13 @@ from driftline import Driftline, Setting, alert
 
 # As it comes: whole windows, those of their parts that the reference was calibrated for, and early sight where
 # the reference suits it. And where rows are known to be independent of each other: all parts. Each also without
-# early sight.
+# early sight, and all parts with looks twice as often.
 SUFFIXES, WINDOWS = {"policy.suffixes": "all"}, {"policy.early.enabled": False}
 SETTINGS = {
     "default": Setting("default", calibrate=True),
     "default-windows": Setting("default, windows alone", calibrate=True, policy=WINDOWS),
     "all": Setting("suffixes all", policy=SUFFIXES),
+    "all-50": Setting("suffixes all, look 50", look=50, policy=SUFFIXES),
     "all-windows": Setting("suffixes all, windows alone", policy=SUFFIXES | WINDOWS),
 }
 # Windows of a day by an hour, rows a minute apart; against the reference as a whole, and against its own hours.

@@ -9,11 +9,14 @@
 //! and written to `target/bench/pipeline.jsonl`.
 //!
 //! Needs `KAFKA_BROKERS` (`make bench` starts a broker). `PIPELINE_EVENTS` and `PIPELINE_TURNS` change
-//! how much is done, `PIPELINE_PEER_EVENTS` how much of it the others read. Arguments name cases, and
+//! how much is done, `PIPELINE_PEER_EVENTS` how much of it the others read; `PIPELINE_WORKERS`, over 1, has
+//! driftline read with so many workers too. `latency` measures how long drift events take instead, at
+//! `LATENCY_RATE` events a second. Arguments name cases, and
 //! systems beside ours (`python`, `streams`, `whylogs`, `evidently`, or `peers` for all of them).
 
 #[path = "../support/mod.rs"]
 mod events;
+mod latency;
 mod peers;
 mod process;
 #[path = "../../tests/support/mod.rs"]
@@ -48,13 +51,16 @@ struct Case {
     models: u64,
     /// How many times fewer events are enough: large ones take as long.
     fewer: usize,
+    partitions: i32,
+    /// A window's length, and its slide.
+    window: (&'static str, &'static str),
 }
 
 const fn json(name: &'static str, shape: Shape, models: u64, fewer: usize) -> Case {
-    Case { name, format: "json", shape, models, fewer }
+    Case { name, format: "json", shape, models, fewer, partitions: PARTITIONS, window: ("10m", "1m") }
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 12] = [
     json("json_25", WIDE, 1, 1),
     Case { format: "avro", ..json("avro_25", WIDE, 1, 1) },
     json("json_5", NARROW, 1, 1),
@@ -63,14 +69,19 @@ const CASES: [Case; 8] = [
     json("json_1000", Shape { numbers: 800, texts: 200 }, 1, 40),
     json("json_25_models_8", WIDE, 8, 1),
     json("json_25_models_64", WIDE, 64, 1),
+    Case { partitions: 1, ..json("json_25_partitions_1", WIDE, 1, 1) },
+    Case { partitions: 16, ..json("json_25_partitions_16", WIDE, 1, 1) },
+    Case { window: ("1m", "5s"), ..json("json_25_panes_12", WIDE, 1, 1) },
+    Case { window: ("12m", "5s"), ..json("json_25_panes_144", WIDE, 1, 1) },
 ];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    if let [command, topic, count] = &args[..]
+    if let [command, topic, partitions, count] = &args[..]
         && command == "poll"
     {
-        return process::poll(topic, count.parse().expect("a number of records"));
+        let partitions = partitions.parse().expect("a number of partitions");
+        return process::poll(topic, partitions, count.parse().expect("a number of records"));
     }
     if std::env::var("KAFKA_BROKERS").is_err() {
         eprintln!("pipeline: KAFKA_BROKERS is not set; `make bench` starts a broker");
@@ -80,6 +91,13 @@ fn main() {
         std::env::var(name).map_or(usual, |text| text.parse().expect("a whole number"))
     };
     let (count, turns) = (number("PIPELINE_EVENTS", 1_000_000), number("PIPELINE_TURNS", 5));
+    let workers = number("PIPELINE_WORKERS", 1);
+    if args.iter().any(|arg| arg == "latency") {
+        for setting in latency::SETTINGS {
+            print(&latency::measure(setting, number("LATENCY_RATE", 20_000)));
+        }
+        return;
+    }
     let peer_count = number("PIPELINE_PEER_EVENTS", 250_000).min(count);
     let is_asked = |name: &str| args.iter().any(|arg| arg == name);
     let peers: Vec<Peer> =
@@ -90,9 +108,8 @@ fn main() {
         if is_asked(case.name) || !names_case {
             // The others read JSON.
             let peers = if case.format == "json" { &peers[..] } else { &[] };
-            for line in measure(case, count / case.fewer, peer_count / case.fewer, turns, peers) {
-                println!("{line}");
-                keep(&line.to_string());
+            for line in measure(case, count / case.fewer, peer_count / case.fewer, (turns, workers), peers) {
+                print(&line);
             }
         }
     }
@@ -111,11 +128,11 @@ fn measure(
     case: Case,
     count: usize,
     peer_count: usize,
-    turns: usize,
+    (turns, workers): (usize, usize),
     peers: &[Peer],
 ) -> Vec<serde_json::Value> {
     let topics = Topics::new();
-    let (few, all) = (topics.create("few", PARTITIONS), topics.create("all", PARTITIONS));
+    let (few, all) = (topics.create("few", case.partitions), topics.create("all", case.partitions));
     let bytes = write(case, &few, FEW);
     let bytes = (bytes + write(case, &all, count)) / (FEW + count) as u64;
     let directory = TempDir::new().expect("a temporary directory");
@@ -123,8 +140,9 @@ fn measure(
     std::fs::write(&reference, case.shape.reference_csv()).expect("the reference is written");
     let mut of_systems: BTreeMap<&str, Vec<Turn>> = BTreeMap::new();
     for _ in 0..turns {
-        let started = bare(&few, FEW);
-        let bare = per_event(bare(&all, count), started, count);
+        let started = bare(&few, case.partitions, FEW);
+        let bare_all = bare(&all, case.partitions, count);
+        let bare = per_event(bare_all, started, count);
         let mut take = |system: &'static str, all: Usage, few: Usage, count: usize| {
             let cpu_us = per_event(all, few, count);
             let seconds = all.wall.saturating_sub(few.wall).as_secs_f64();
@@ -137,10 +155,14 @@ fn measure(
             eprintln!("{} {system}: {turn:?}", case.name);
             of_systems.entry(system).or_default().push(turn);
         };
-        take("bare", self::bare(&all, count), started, count);
-        take("driftline", own(case, &all, count), own(case, &few, FEW), count);
+        take("bare", bare_all, started, count);
+        take("driftline", own(case, &all, count, 1), own(case, &few, FEW, 1), count);
+        if workers > 1 {
+            let name = "driftline_workers";
+            take(name, own(case, &all, count, workers), own(case, &few, FEW, workers), count);
+        }
         for peer in peers {
-            let between = |name: &str| topics.create(name, PARTITIONS);
+            let between = |name: &str| topics.create(name, case.partitions);
             let run = |topic: &str, count: usize| {
                 let between = between(&unique("between"));
                 process::until_ended(peer.command(topic, &between, count, &reference), PATIENCE)
@@ -189,7 +211,7 @@ fn write(case: Case, topic: &str, count: usize) -> u64 {
         bytes += payload.len() as u64;
         producer.produce(
             topic,
-            number as i32 % PARTITIONS,
+            number as i32 % case.partitions,
             None,
             Some(payload),
             events::START_MS + number as i64,
@@ -210,18 +232,21 @@ fn write(case: Case, topic: &str, count: usize) -> u64 {
 }
 
 /// A process that polls all records and drops them.
-fn bare(topic: &str, count: usize) -> Usage {
+fn bare(topic: &str, partitions: i32, count: usize) -> Usage {
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(program);
-    command.args(["poll", topic, &count.to_string()]);
+    command.args(["poll", topic, &partitions.to_string(), &count.to_string()]);
     process::until_ended(command, PATIENCE)
 }
 
 /// `driftline run` on all records, with topics of its own.
-fn own(case: Case, input: &str, count: usize) -> Usage {
+fn own(case: Case, input: &str, count: usize, workers: usize) -> Usage {
     let directory = TempDir::new().expect("a temporary directory");
     let id = unique("bench");
-    let config = configure(case, &directory, &id, input);
+    let (size, slide) = case.window;
+    let more =
+        format!("start = 'earliest'\nworkers = {workers}\n[window]\nsize = '{size}'\nslide = '{slide}'\n");
+    let config = configure(case, &directory, &id, input, &more);
     let driftline = || Command::new(env!("CARGO_BIN_EXE_driftline"));
     let made = driftline().args(["topics", "create", "--dev", "--config"]).arg(&config).output();
     let made = made.expect("driftline starts");
@@ -234,7 +259,8 @@ fn own(case: Case, input: &str, count: usize) -> Usage {
     let partitions = |topic: &str, count: i32| -> Vec<TopicPartition> {
         (0..count).map(|number| TopicPartition::new(topic, number)).collect()
     };
-    let (inputs, deltas) = (partitions(input, PARTITIONS), partitions(&format!("{id}.deltas"), PARTITIONS));
+    let (inputs, deltas) =
+        (partitions(input, case.partitions), partitions(&format!("{id}.deltas"), case.partitions));
     let committed = |stage: &str, of: &[TopicPartition]| -> Vec<i64> {
         let committed = committed_by(&settings, stage, of).unwrap_or_default();
         committed.iter().map(|committed| committed.offset.unwrap_or(0)).collect()
@@ -255,8 +281,9 @@ fn own(case: Case, input: &str, count: usize) -> Usage {
     })
 }
 
-fn configure(case: Case, directory: &TempDir, id: &str, input: &str) -> PathBuf {
+fn configure(case: Case, directory: &TempDir, id: &str, input: &str, more: &str) -> PathBuf {
     let path = |name: &str| directory.path().join(name);
+    let partitions = case.partitions;
     let profile = serde_json::to_string(&ProfileRecord::whole(&case.shape.reference()));
     std::fs::write(path("reference.json"), profile.expect("a profile is JSON"))
         .expect("the profile is written");
@@ -272,10 +299,10 @@ fn configure(case: Case, directory: &TempDir, id: &str, input: &str) -> PathBuf 
     };
     let toml = format!(
         "[kafka]\nbrokers = '{}'\napplication_id = '{id}'\n[kafka.properties]\n\"group.protocol\" = \"consumer\"\n\
-         [input]\ntopics = ['{input}']\nstart = 'earliest'\nformat = '{}'\n{schemas}\
-         [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\npartitions = {PARTITIONS}\n\
+         [input]\ntopics = ['{input}']\nformat = '{}'\n{schemas}{more}\
+         [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\npartitions = {partitions}\n\
          [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
-         [window]\nsize = '10m'\nslide = '1m'\n[http]\nlisten = '127.0.0.1:{}'\n\
+         [http]\nlisten = '127.0.0.1:{}'\n\
          {}",
         brokers(),
         case.format,
@@ -286,7 +313,9 @@ fn configure(case: Case, directory: &TempDir, id: &str, input: &str) -> PathBuf 
     path("driftline.toml")
 }
 
-fn keep(line: &str) {
+/// Prints a line, and keeps it.
+fn print(line: &serde_json::Value) {
+    println!("{line}");
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&directory).expect("target can be written");
     let file = std::fs::File::options().create(true).append(true).open(directory.join("pipeline.jsonl"));

@@ -16,40 +16,58 @@ pub struct Usage {
     pub rss_bytes: u64,
 }
 
+/// A process that is ended when asked for, or dropped.
+pub struct Running {
+    child: Child,
+    started: Instant,
+}
+
+impl Running {
+    /// Starts `command`.
+    pub fn start(mut command: Command) -> Running {
+        let started = Instant::now();
+        Running { child: command.spawn().expect("the process starts"), started }
+    }
+
+    /// What it has used, before it is ended.
+    pub fn end(self) -> Usage {
+        usage(&self.child, self.started).expect("it still lives")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Starts `command`, and ends it when `is_done`; what it had used by then.
-pub fn until(mut command: Command, patience: Duration, is_done: impl Fn() -> bool) -> Result<Usage, String> {
-    let started = Instant::now();
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let outcome = loop {
-        if let Ok(Some(status)) = child.try_wait() {
-            break Err(format!("it ended by itself: {status}"));
+pub fn until(command: Command, patience: Duration, is_done: impl Fn() -> bool) -> Result<Usage, String> {
+    let mut running = Running::start(command);
+    loop {
+        if let Ok(Some(status)) = running.child.try_wait() {
+            return Err(format!("it ended by itself: {status}"));
         }
-        if started.elapsed() > patience {
-            break Err("it took too long".to_owned());
+        if running.started.elapsed() > patience {
+            return Err("it took too long".to_owned());
         }
         if is_done() {
-            break usage(&child, started);
+            return usage(&running.child, running.started);
         }
         sleep(Duration::from_millis(100));
-    };
-    let _ = child.kill();
-    let _ = child.wait();
-    outcome
+    }
 }
 
 /// Starts `command`, whose last act is to wait for its end, and ends it; what it had used.
 pub fn until_ended(mut command: Command, patience: Duration) -> Usage {
     command.stdout(std::process::Stdio::piped());
-    let started = Instant::now();
-    let mut child = command.spawn().expect("the process starts");
+    let mut running = Running::start(command);
     let mut line = String::new();
-    let mut out = std::io::BufReader::new(child.stdout.take().expect("its output is piped"));
+    let mut out = std::io::BufReader::new(running.child.stdout.take().expect("its output is piped"));
     std::io::BufRead::read_line(&mut out, &mut line).expect("its output can be read");
-    assert!(line.trim() == "done" && started.elapsed() < patience, "polling failed: {line}");
-    let used = usage(&child, started).expect("it still lives");
-    let _ = child.kill();
-    let _ = child.wait();
-    used
+    assert!(line.trim() == "done" && running.started.elapsed() < patience, "polling failed: {line}");
+    running.end()
 }
 
 /// By the kernel's account in hundredths of a second, threads that ended included.
@@ -73,7 +91,7 @@ fn usage(child: &Child, started: Instant) -> Result<Usage, String> {
 }
 
 /// The bare loop: polls `count` records of `topic` and drops them, says so, and waits to be ended.
-pub fn poll(topic: &str, count: usize) {
+pub fn poll(topic: &str, partitions: i32, count: usize) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", std::env::var("KAFKA_BROKERS").expect("KAFKA_BROKERS is set"))
         .set("group.id", "bare")
@@ -83,7 +101,7 @@ pub fn poll(topic: &str, count: usize) {
         .create()
         .expect("a consumer");
     let mut list = TopicPartitionList::new();
-    for partition in 0..super::PARTITIONS {
+    for partition in 0..partitions {
         list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
     }
     consumer.assign(&list).expect("the partitions are there");

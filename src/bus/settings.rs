@@ -106,6 +106,16 @@ impl KafkaSettings {
         &self.instance
     }
 
+    /// The same for one of several threads that do the same: each has a name of its own, the first
+    /// the process's.
+    pub fn worker(&self, number: u32) -> Self {
+        let mut settings = self.clone();
+        if number > 0 {
+            settings.instance = format!("{}.{number}", self.instance);
+        }
+        settings
+    }
+
     /// The consumer group of `stage`.
     pub fn group(&self, stage: &str) -> String {
         format!("{}-{stage}", self.application_id)

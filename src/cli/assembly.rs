@@ -69,6 +69,7 @@ impl Service {
         let references = config.reference_settings(load)?;
         let context = StageContext {
             kafka: connection.kafka.clone(),
+            worker: 0,
             topics: config.stage_topics(),
             encodings: Encodings::without_registry(),
             max_record_bytes: None,
@@ -132,7 +133,7 @@ impl Service {
         }
     }
 
-    /// Waits for broker and registry, then starts `stages`, each on a thread of its own; one that
+    /// Waits for broker and registry, then starts `stages`, each on threads of its own; one that
     /// fails asks the others to stop.
     ///
     /// # Errors
@@ -145,25 +146,31 @@ impl Service {
         context.encodings = self.patiently(stages, || self.connection.encodings(&self.config))?;
         let mut threads = vec![self.view(&context)?];
         for stage in stages {
-            context.health.beat(*stage);
-            let context = context.clone();
-            let thread = std::thread::Builder::new().name(stage.to_string());
-            let spawned = match stage {
-                Stage::Sketch => {
-                    let decoder = self.config.decoder(Some(context.schemas.clone()))?;
-                    let mut settings = self.config.sketch_settings(decoder);
-                    // The embedded broker has no clock that an idle claim could lapse by.
-                    settings.idle_timeout = settings.idle_timeout.filter(|_| !context.is_embedded);
-                    thread.spawn(move || stopping_all(&context, || run_sketch(&context, settings)))
-                }
-                Stage::Evaluate => {
-                    let settings = self.config.evaluate_settings();
-                    thread.spawn(move || stopping_all(&context, || run_evaluate(&context, settings)))
-                }
-            };
-            threads.push(spawned.map_err(|error| Error::file(format!("cannot start a thread: {error}")))?);
+            let workers = if *stage == Stage::Sketch { self.config.input.workers } else { 1 };
+            for number in 0..workers {
+                threads.push(self.spawn(*stage, context.worker(number))?);
+            }
         }
         Ok(threads)
+    }
+
+    fn spawn(&self, stage: Stage, context: StageContext) -> Result<JoinHandle<Result<()>>> {
+        context.beat(stage);
+        let thread = std::thread::Builder::new().name(stage.to_string());
+        let spawned = match stage {
+            Stage::Sketch => {
+                let decoder = self.config.decoder(Some(context.schemas.clone()))?;
+                let mut settings = self.config.sketch_settings(decoder);
+                // The embedded broker has no clock that an idle claim could lapse by.
+                settings.idle_timeout = settings.idle_timeout.filter(|_| !context.is_embedded);
+                thread.spawn(move || stopping_all(&context, || run_sketch(&context, settings)))
+            }
+            Stage::Evaluate => {
+                let settings = self.config.evaluate_settings();
+                thread.spawn(move || stopping_all(&context, || run_evaluate(&context, settings)))
+            }
+        };
+        spawned.map_err(|error| Error::file(format!("cannot start a thread: {error}")))
     }
 
     /// What is on the topics now, of the last `back`.
@@ -206,7 +213,7 @@ impl Service {
     fn patiently<T>(&self, stages: &[Stage], attempt: impl Fn() -> Result<T>) -> Result<T> {
         let mut said: Option<Instant> = None;
         loop {
-            stages.iter().for_each(|stage| self.context.health.beat(*stage));
+            stages.iter().for_each(|stage| self.context.beat(*stage));
             match attempt() {
                 Err(error) if error.is_retriable() && !self.context.stop.is_requested() => {
                     if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {

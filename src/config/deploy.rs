@@ -101,7 +101,7 @@ impl Config {
             sketcher: self.sketcher(),
             idle_timeout: Some(duration(self.window.idle_timeout_ms)),
             max_ahead_ms: self.input.max_ahead_ms,
-            max_delta_rate: self.commit.max_delta_rate_bytes,
+            max_delta_rate: self.commit.max_delta_rate_bytes / u64::from(self.input.workers),
         }
     }
 

@@ -7,6 +7,9 @@ use crate::event::WriterSchema;
 use crate::words::{Time, fits_pattern, parse_duration_ms};
 use std::path::PathBuf;
 
+/// Threads of an instance, at most: beyond, another instance serves better.
+const WORKERS_MAX: u32 = 256;
+
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -36,6 +39,8 @@ pub struct InputConfig {
     pub max_future_skew_ms: i64,
     /// How far a partition may run ahead of the slowest.
     pub max_ahead_ms: i64,
+    /// Threads that read and count.
+    pub workers: u32,
     /// What to do with events of models that are not listed.
     pub unknown_models: UnknownModels,
     /// With [`UnknownModels::Monitor`]: which; see [`InputConfig::allows`].
@@ -155,6 +160,7 @@ pub(super) fn read(mut section: Section, slide_ms: Option<i64>) -> Option<InputC
     let max_future_skew_ms = section.read("max_future_skew", values::duration);
     // A slide that could not be read was complained of; any other stands in for it.
     let max_ahead_ms = section.read("max_ahead", |node| ahead(node, slide_ms.unwrap_or(1)));
+    let workers = section.read("workers", values::small_count(1..=WORKERS_MAX));
     let unknown_models = section.read(
         "unknown_models",
         choice(
@@ -182,6 +188,7 @@ pub(super) fn read(mut section: Section, slide_ms: Option<i64>) -> Option<InputC
         on_lost_offsets: on_lost_offsets?,
         max_future_skew_ms: max_future_skew_ms?,
         max_ahead_ms: max_ahead_ms?,
+        workers: workers?,
         unknown_models: unknown_models?,
         allow: allow?,
         unknown_features: unknown_features?,

@@ -19,6 +19,8 @@ pub(super) struct Buffer {
     features: Vec<Accumulator>,
     /// Offsets of the counted rows, by the number of their source.
     offsets: Vec<Option<OffsetRange>>,
+    /// Rows that were read after their source lost some, by the number of the source.
+    after_loss: BTreeMap<usize, u64>,
     /// The numbering of columns that `places` goes by.
     numbering: Option<u64>,
     /// What becomes of each column.
@@ -61,6 +63,7 @@ impl Buffer {
             data: PaneData::default(),
             features,
             offsets: Vec::new(),
+            after_loss: BTreeMap::new(),
             numbering: None,
             places: Vec::new(),
             unknown: Vec::new(),
@@ -106,6 +109,11 @@ impl Buffer {
                 (Place::Ignored, _) => {}
             }
         }
+    }
+
+    /// Notes that a row was read after the source of this number lost some.
+    pub fn follow_loss(&mut self, source: usize) {
+        *self.after_loss.entry(source).or_default() += 1;
     }
 
     fn widen(&mut self, source: usize, range: OffsetRange) {
@@ -204,6 +212,12 @@ impl Gathered {
     /// The profile by which the rows were counted.
     pub fn profile(&self) -> Option<&Arc<Profile>> {
         self.parts[0].1.profile()
+    }
+
+    /// Rows that were read after the source of this number lost some, and where to say how many.
+    pub(super) fn after_loss(&mut self, source: usize) -> impl Iterator<Item = (u64, &mut u64)> {
+        let buffers = self.parts.iter_mut().map(|(_, buffer)| buffer);
+        buffers.filter_map(move |buffer| Some((*buffer.after_loss.get(&source)?, &mut buffer.data.flow.lost)))
     }
 
     /// What was gathered, in order, with what is of one pane and reference as one.

@@ -4,8 +4,10 @@
 //! and a replay that are told the same ends decide the same. What becomes of each is told.
 
 use super::Output;
+use super::accept::accept;
 use super::evaluator::{Evaluator, EvaluatorSettings};
 use super::judging::{model_step, window_info};
+use super::made::MadeReference;
 use super::model::{ModelState, VersionState};
 use super::state::SeenCommand;
 use crate::policy::record::{Action, Command, DriftEvent, Mute, MuteScope, ResolveReason};
@@ -70,21 +72,26 @@ impl Evaluator {
 }
 
 /// Does what was asked of the model `name` by the end of `pane`, which is closed and not yet judged.
+/// Returns the references that were made for it.
 pub(super) fn obey(
     settings: &EvaluatorSettings,
     name: &Name,
     model: &mut ModelState,
     pane: Pane,
     outputs: &mut Vec<Output>,
-) {
+) -> Vec<MadeReference> {
     let end = settings.grid.end(pane);
     model.desk.mutes.retain(|mute| mute.until > end);
+    let mut made = Vec::new();
     for command in std::mem::take(&mut model.desk.waiting) {
-        let mut at = Window { settings, name, model: &mut *model, pane, events: Vec::new() };
+        let model = &mut *model;
+        let mut at = Window { settings, name, model, pane, events: Vec::new(), made: Vec::new() };
         let outcome = command.action().and_then(|action| at.obey(action, &command));
+        made.append(&mut at.made);
         outputs.extend(at.events.into_iter().map(|event| Output::Event(Box::new(event))));
         outputs.push(Output::Command(Box::new(command.answered(outcome, Some(end)))));
     }
+    made
 }
 
 /// The end of a window, at which commands are done.
@@ -95,6 +102,8 @@ struct Window<'a> {
     pane: Pane,
     /// What is to be published.
     events: Vec<DriftEvent>,
+    /// References that are to come into force.
+    made: Vec<MadeReference>,
 }
 
 impl Window<'_> {
@@ -117,9 +126,7 @@ impl Window<'_> {
             Action::RequestTrigger => self.request(command),
             Action::AcknowledgeIncident(id) => self.acknowledge(&id),
             Action::CloseIncident(id) => self.close(&id),
-            Action::AcceptWindow => {
-                Err("a window can't be made a reference: build one from its rows and publish it".into())
-            }
+            Action::AcceptWindow => self.accept(command),
             Action::RetireModel => self.retire(command),
         }
     }
@@ -232,6 +239,17 @@ impl Window<'_> {
             return Ok(());
         }
         Err(format!("incident {id} is not open"))
+    }
+
+    fn accept(&mut self, command: &Command) -> Result<(), String> {
+        if command.segment.as_ref().is_some_and(|segment| !segment.is_empty()) || command.feature.is_some() {
+            return Err("a reference is of all traffic and all features: name neither".into());
+        }
+        let version = self.version(command)?;
+        let whole = self.model.versions.get(&version).and_then(|version| version.segments.get(&Vec::new()));
+        let whole = whole.ok_or("there is no window")?;
+        self.made.push(accept(self.settings, (self.name, &version), whole, self.pane, command)?);
+        Ok(())
     }
 
     fn retire(&mut self, command: &Command) -> Result<(), String> {

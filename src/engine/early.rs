@@ -150,8 +150,8 @@ impl Evaluator {
         for ((version, segment), features) in judgeable {
             let state = model.versions.get(version).and_then(|version| version.segments.get(segment));
             let Some(held) = state.and_then(|state| state.held.as_ref()) else { continue };
-            // What was gathered before stage 1 knew of it has no looks.
-            let has_looks = held.info.origin != Origin::Bootstrap;
+            // What was counted otherwise before stage 1 knew of it has no looks.
+            let has_looks = !matches!(held.info.origin, Origin::Bootstrap | Origin::AcceptedWindow);
             let is_on =
                 |at: &&usize| has_looks && of_model.policy.early.is_on(&held.profile.features()[**at]);
             wanted.insert((version, segment), features.iter().filter(is_on).copied().collect());

@@ -6,11 +6,12 @@
 //! `idle_late`.
 
 use super::Output;
-use super::bootstrap::{Made, keep_census};
+use super::bootstrap::keep_census;
 use super::commands::obey;
 use super::delta::{Delta, Progress};
 use super::early::{Plans, last_look};
 use super::judging::{judge_model, open_incidents, retire_version};
+use super::made::MadeReference;
 use super::model::{ModelState, SegmentState, VersionState, new_window};
 use super::state::{Layout, StateChange, StateKey};
 use super::triggers::settle;
@@ -70,7 +71,8 @@ pub struct Evaluator {
     pub(super) watermarks: Watermarks,
     pub(super) models: BTreeMap<Name, ModelState>,
     pub(super) plans: Plans,
-    pub(super) made: Made,
+    /// References that were made here and are not yet read back.
+    pub(super) made: Vec<MadeReference>,
     pub(super) next_offset: i64,
     pub(super) changed: Changed,
     pub(super) outputs: Vec<Output>,
@@ -100,7 +102,7 @@ impl Evaluator {
             watermarks,
             models: BTreeMap::new(),
             plans: Plans::default(),
-            made: Made::default(),
+            made: Vec::new(),
             next_offset: 0,
             changed,
             outputs: Vec::new(),
@@ -127,7 +129,8 @@ impl Evaluator {
     }
 
     /// Hears how far input partitions have come, closes the panes that the watermark has passed and
-    /// judges the windows that end there. References that a version's first rows are enough for are made.
+    /// judges the windows that end there. References that a version's first rows are enough for, or that
+    /// someone asks for, are made.
     pub fn hear(&mut self, offset: i64, broker_time: Time, progress: &Progress, references: &References) {
         self.next_offset = offset + 1;
         self.watermarks.set_partitions(progress.topics.iter().map(|(topic, count)| (topic, *count)));
@@ -279,7 +282,7 @@ impl Evaluator {
             );
         }
         settle(&settings, name, model, pane, references, &mut self.outputs);
-        obey(&settings, name, model, pane, &mut self.outputs);
+        let accepted = obey(&settings, name, model, pane, &mut self.outputs);
         let judgeable = judge_model(&settings, name, model, pane, &mut self.outputs);
         let retire_ms = policy.version_retire_after_ms;
         let is_quiet = |version: &VersionState| {
@@ -298,6 +301,7 @@ impl Evaluator {
             retire_version(&settings, name, model, version, pane, &mut self.outputs);
         }
         model.retiring.clear();
+        accepted.into_iter().for_each(|made| self.put_in_force(made));
         self.end_bootstraps(name, pane, references);
         self.renew_tests(name, &judgeable);
         if began || !quiet.is_empty() {

@@ -2,9 +2,11 @@
 
 use super::model::SegmentState;
 use super::season::{Against, Seasonal, Slots};
-use crate::measure::{Comparison, MEASURES, Summary, distribution, new_categories, tail_rules, top_bins};
+use crate::measure::{
+    Comparison, MEASURES, MIN_ROWS, Summary, distribution, new_categories, tail_rules, top_bins,
+};
 use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries};
-use crate::policy::{Answered, JudgedFeature, Judgement, ModelSettings, Part, judge, strongest};
+use crate::policy::{Answered, Gone, JudgedFeature, Judgement, ModelSettings, Part, judge, strongest};
 use crate::reference::{FeatureProfile, Profile};
 use crate::sketch::{FeatureSketch, Tally};
 use crate::window::RunningSum;
@@ -36,10 +38,7 @@ pub(super) fn measure_window(
     (panes, min_rows): (u32, u64),
     slots: &Slots,
 ) -> Vec<Measured> {
-    let sketches = match panes == grid.panes() {
-        true => state.window.features(),
-        false => (0..profile.features().len()).map(|at| state.window.sketch_of(at, panes)).collect(),
-    };
+    let sketches = state.sketches(grid, panes, profile.features().len());
     let end = state.window.last().unwrap_or(Pane(0));
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
         let against = Against::new(profile, slots, grid, state.filled(grid));
@@ -118,6 +117,15 @@ impl Measured {
     }
 }
 
+/// Whether a pane's rows of a feature have no valid value, where by the reference there should be enough
+/// of them to judge.
+pub fn gone(profile: &FeatureProfile, pane: &Tally) -> Option<Gone> {
+    let reference = &profile.sketch.tally;
+    let share = reference.valid() as f64 / reference.rows().max(1) as f64;
+    let is_gone = pane.valid() == 0 && share * pane.rows() as f64 >= MIN_ROWS as f64;
+    is_gone.then_some(Gone { rows: pane.rows(), invalid: pane.invalid })
+}
+
 /// A feature of the reference and of a window.
 #[derive(Clone, Copy)]
 pub struct Sides<'a> {
@@ -148,7 +156,7 @@ impl FeatureContext<'_> {
         let thresholds = &self.settings.feature(&sides.profile.name).thresholds;
         let judgement = judge(&answers, self.level, thresholds, self.settings.policy.clear.factor);
         let report = self.report(sides, comparison, &judgement);
-        JudgedFeature { report, judgement, answers, parts: Vec::new() }
+        JudgedFeature { report, judgement, answers, parts: Vec::new(), gone: None }
     }
 
     fn report(
@@ -168,7 +176,7 @@ impl FeatureContext<'_> {
         }
         let is_ruled = measures.wasserstein.is_some() && tail_rules(profile);
         let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
-        let reference = &profile.sketch;
+        let summary = |side| Summary::of(side, &profile.basis);
         FeatureReport {
             feature: profile.name.clone(),
             role: feature.role.unwrap_or(profile.role),
@@ -185,10 +193,7 @@ impl FeatureContext<'_> {
             dependence: None,
             tests: judgement.tests,
             measures,
-            summary: Summaries {
-                reference: Summary::of(&profile.basis, reference),
-                current: Summary::of(&profile.basis, sketch),
-            },
+            summary: Summaries { reference: summary(&profile.sketch), current: summary(sketch) },
             top_bins: top_bins(against, counted),
             distribution: distribution(against, counted),
             new_categories: new_categories(sketch),

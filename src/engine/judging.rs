@@ -4,7 +4,7 @@
 use super::Output;
 use super::commands::moment;
 use super::evaluator::EvaluatorSettings;
-use super::features::{FeatureContext, Measured, measure_window};
+use super::features::{FeatureContext, Measured, gone, measure_window};
 use super::model::{Held, ModelState, SegmentState, VersionState, new_window};
 use super::season::Slots;
 use crate::policy::record::{
@@ -15,6 +15,7 @@ use crate::policy::{
     Decision, Due, HourlyLimit, IncidentBook, JudgedFeature, ModelSettings, Step, judgeable, level, report_id,
 };
 use crate::reference::FeatureProfile;
+use crate::sketch::Tally;
 use crate::words::{ModelKey, Name, Pane, Role, Severity, Time, Verdict};
 use std::collections::BTreeMap;
 
@@ -223,6 +224,12 @@ impl Judging<'_> {
             let sketch_of = |panes| state.window.sketch_of(at, panes);
             let mut judged = measured.judge(profile, &context, all_rows, grid, &candidate.slots, sketch_of);
             judged.report.early = state.tests.support(at);
+            let last = state.window.panes().next_back().filter(|(_, pane)| at < pane.tallies().len());
+            judged.gone = last.and_then(|(_, pane)| {
+                let mut tally = Tally::default();
+                pane.tallies().add_to(at, &mut tally);
+                gone(profile, &tally)
+            });
             judged
         };
         features.map(judge).collect()

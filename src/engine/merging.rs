@@ -5,14 +5,15 @@
 
 use super::Output;
 use super::admission::{Admission, admit, dismiss_segment, dismiss_version};
-use super::bootstrap::{counted_by, resolve};
+use super::bootstrap::merge_gathered;
 use super::delta::Delta;
 use super::early::last_look;
 use super::evaluator::Evaluator;
+use super::made::{counted_anew, resolve};
 use super::model::{Held, ModelState, OpenPane, SegmentState, VersionState, new_window};
 use super::state::StateKey;
 use crate::policy::Suffixes;
-use crate::reference::{ReferenceId, References};
+use crate::reference::{Origin, Profile, ReferenceId, References};
 use crate::window::PaneData;
 use crate::words::{ModelKey, Name, Pane};
 
@@ -44,6 +45,7 @@ impl Evaluator {
             data.census.clear();
         }
         let unseen_cap = self.settings.unseen_cap;
+        let counted_by = reference.as_ref().map(|id| (id, references.profile(id).map(AsRef::as_ref)));
         let Some(model) = self.models.get_mut(&key.model) else { return };
         // A look that was taken without these rows stays as it was, also after a restore.
         let comes_late = !again && forget_looks(&mut data, model.looked_through);
@@ -60,11 +62,13 @@ impl Evaluator {
             }
             open.dirty_since.get_or_insert(offset);
             if target.is_closed {
-                open.data.flow.idle_late += rows;
-                open.data.flow.late += data.flow.late;
+                let flow = &mut open.data.flow;
+                flow.idle_late += rows;
+                flow.late += data.flow.late;
+                flow.lost += data.flow.lost;
                 open.must_save = true;
             } else {
-                open.merge(reference.as_ref(), &data, unseen_cap);
+                open.merge(counted_by, &data, unseen_cap);
                 open.must_save |= comes_late;
                 forget_looks(&mut open.data, state.tests.saved_through);
             }
@@ -150,31 +154,31 @@ impl Evaluator {
     }
 }
 
+/// By which reference rows were counted, and its profile where it is known.
+type CountedBy<'a> = (&'a ReferenceId, Option<&'a Profile>);
+
 impl OpenPane {
     fn new(held: Option<Held>) -> Self {
         OpenPane { held, data: PaneData::default(), dirty_since: None, must_save: false, saved: false }
     }
 
-    /// Takes rows that were counted by `reference`, or gathered without one.
-    fn merge(&mut self, reference: Option<&ReferenceId>, data: &PaneData, unseen_cap: usize) {
-        let gathered = |held: &Held| match reference {
-            None => counted_by(&held.profile, data, unseen_cap),
+    /// Takes rows that were counted by a reference, or gathered without one.
+    fn merge(&mut self, by: Option<CountedBy<'_>>, data: &PaneData, unseen_cap: usize) {
+        let Some(held) = &self.held else {
+            let (features, looks) = Default::default();
+            return merge_gathered(&mut self.data, PaneData { features, looks, ..data.clone() });
+        };
+        let anew = |before| counted_anew(&held.profile, before, data, unseen_cap);
+        let counted = match by {
+            None => anew(None),
+            Some((id, _)) if held.info.id == *id => return self.data.merge(data),
+            // Who counted has not heard yet that this one holds.
+            Some((_, Some(before))) if held.info.origin == Origin::AcceptedWindow => anew(Some(before)),
             Some(_) => None,
         };
-        if let Some(counted) = self.held.as_ref().and_then(gathered) {
-            self.data.merge(&counted);
-            return;
-        }
-        match (&self.held, reference) {
-            (None, _) => {
-                let (features, looks) = Default::default();
-                self.data.merge(&PaneData { features, looks, ..data.clone() });
-            }
-            (Some(held), Some(counted_by)) if held.info.id == *counted_by => self.data.merge(data),
-            (Some(_), _) => {
-                self.data.flow.conflict += data.flow.events;
-                self.data.flow.late += data.flow.late;
-            }
+        match counted {
+            Some(counted) => self.data.merge(&counted),
+            None => self.data.flow.add(&data.flow.turned_away()),
         }
     }
 }

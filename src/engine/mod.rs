@@ -5,6 +5,7 @@
 //! drives them brings records, references and time; `run`, `replay`, tests and benches drive the
 //! same code.
 
+mod accept;
 mod admission;
 mod bootstrap;
 mod buffer;
@@ -15,6 +16,8 @@ mod early;
 mod evaluator;
 mod features;
 mod judging;
+mod loss;
+mod made;
 mod merging;
 mod model;
 mod pipeline;
@@ -23,13 +26,13 @@ mod sketcher;
 mod state;
 mod triggers;
 
-pub use bootstrap::MadeReference;
 pub use buffer::Gathered;
 pub use changes::Restore;
 pub use delta::{Delta, Progress};
 pub use evaluator::{Evaluator, EvaluatorSettings};
 pub use features::{FeatureContext, Sides};
 pub use judging::{model_state, worst};
+pub use made::MadeReference;
 pub use pipeline::Pipeline;
 pub use sketcher::{Drained, Position, Sketcher, SketcherSettings, SourceState, Taken, UnknownModels};
 pub use state::{
@@ -49,7 +52,7 @@ pub enum Output {
     Event(Box<DriftEvent>),
     /// Retraining is asked for.
     Trigger(Box<RetrainingTrigger>),
-    /// A reference was made of a version's first rows, and is to be published.
+    /// A reference was made of a version's first rows or of a window, and is to be published.
     Reference(Box<MadeReference>),
     /// What became of a command.
     Command(Box<Command>),

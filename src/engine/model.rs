@@ -5,6 +5,7 @@ use super::state::Desk;
 use crate::policy::record::{Command, OffsetsInfo, ReferenceInfo, ResolveReason};
 use crate::policy::{DataIndex, HourlyLimit, IncidentBook, RetrainState, Suffixes};
 use crate::reference::{Profile, Resolved};
+use crate::sketch::FeatureSketch;
 use crate::window::{Flow, OffsetRange, PaneData, SlidingWindow, Source};
 use crate::words::{Grid, Name, Pane, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +99,14 @@ impl SegmentState {
     pub fn filled(&self, grid: Grid) -> u32 {
         let since = self.window.last().zip(self.epoch).map(|(last, epoch)| last.0 - epoch.0 + 1);
         since.map_or(grid.panes(), |panes| panes.clamp(1, i64::from(grid.reach())) as u32)
+    }
+
+    /// The sketches of its `features` in a window that reaches back over `panes` panes.
+    pub fn sketches(&self, grid: Grid, panes: u32, features: usize) -> Vec<FeatureSketch> {
+        match panes == grid.panes() {
+            true => self.window.features(),
+            false => (0..features).map(|at| self.window.sketch_of(at, panes)).collect(),
+        }
     }
 
     pub fn reference_id(&self) -> Option<&str> {

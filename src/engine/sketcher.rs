@@ -58,6 +58,9 @@ pub struct SourceState {
     pub max_time_ms: Option<i64>,
     /// Rows of models that are not monitored, since the partition was first read.
     pub unrouted: u64,
+    /// Records that the input lost, and that no pane has been told of yet.
+    #[serde(default)]
+    pub lost: u64,
 }
 
 impl SketcherSettings {
@@ -70,7 +73,7 @@ impl SketcherSettings {
 impl SourceState {
     /// The metadata string of a committed offset.
     pub fn to_metadata(self) -> String {
-        serde_json::to_string(&self).expect("two numbers are always JSON")
+        serde_json::to_string(&self).expect("numbers are always JSON")
     }
 
     /// What a metadata string says; nothing when it is not ours.
@@ -138,13 +141,13 @@ pub struct Sketcher {
     settings: SketcherSettings,
     segment_positions: HashMap<Name, Vec<usize>>,
     topics: Vec<(Name, i32)>,
-    sources: Vec<InputPartition>,
+    pub(super) sources: Vec<InputPartition>,
     /// Model keys seen since the last commit, with their rows.
     routes: Vec<Route>,
     /// Places in `routes` by model and version.
     known_routes: HashMap<Name, HashMap<Name, Vec<usize>>>,
     last_route: usize,
-    closed: Vec<Gathered>,
+    pub(super) closed: Vec<Gathered>,
     coarse: CoarseBook,
     buffered_features: usize,
     generation: u64,
@@ -174,13 +177,15 @@ impl Route {
 }
 
 #[derive(Debug)]
-struct InputPartition {
-    source: Source,
-    next_offset: i64,
-    state: SourceState,
-    moved: bool,
+pub(super) struct InputPartition {
+    pub source: Source,
+    pub next_offset: i64,
+    pub state: SourceState,
+    pub moved: bool,
     idle: bool,
     told_look: Option<i64>,
+    /// Records taken since some were lost, until panes are told.
+    pub since_loss: u64,
 }
 
 impl Sketcher {
@@ -218,7 +223,8 @@ impl Sketcher {
     /// Takes over a partition from a committed position.
     pub fn assign(&mut self, position: Position) {
         let Position { source, next_offset, state } = position;
-        let taken = InputPartition { source, next_offset, state, moved: false, idle: false, told_look: None };
+        let (moved, idle, told_look, since_loss) = Default::default();
+        let taken = InputPartition { source, next_offset, state, moved, idle, told_look, since_loss };
         // Buffers name sources by their place here, which must stay.
         match self.sources.iter_mut().find(|known| known.source == taken.source) {
             Some(known) => *known = taken,
@@ -272,6 +278,7 @@ impl Sketcher {
         assert!(offset >= known.next_offset, "offset {offset} of {:?} was taken before", known.source);
         known.next_offset = offset + 1;
         known.moved = true;
+        known.since_loss += u64::from(known.state.lost > 0);
         // A partition that wakes holds the watermark again: stage 2 must hear it.
         self.announce |= std::mem::take(&mut known.idle);
         match decoded.and_then(|row| believe(row, record_time, self.settings.max_future_skew_ms)) {
@@ -284,6 +291,7 @@ impl Sketcher {
     /// of a look, a claim is due, or ownership or the set of partitions changed.
     pub fn drain(&mut self) -> Drained {
         self.close();
+        self.share_losses();
         let deltas = Gathered::join(std::mem::take(&mut self.closed));
         self.forget_rows();
 
@@ -361,7 +369,11 @@ impl Sketcher {
                 let is_early = self.routes[route].early != Early::Off
                     && before.is_none_or(|watermark| grid.look_end(look) > watermark);
                 let slot = (late_in.unwrap_or(pane), Some(look).filter(|_| is_early));
+                let follows_loss = self.sources[at].state.lost > 0;
                 let buffer = self.buffer(route, slot, references);
+                if follows_loss {
+                    buffer.follow_loss(at);
+                }
                 if late_in.is_some() {
                     buffer.data.flow.late += 1;
                     return Taken::Late { model: self.routes[route].key.model.clone() };

@@ -13,7 +13,7 @@ mod member;
 mod reader;
 mod row;
 mod scalar;
-pub(crate) use avro::Shape;
+pub(crate) use avro::{Input, Shape};
 pub use avro::{SchemaError, SchemaSource, WriterSchema};
 pub use draft::is_prediction;
 pub use envelope::{Envelope, Fields, NameFrom, TimeFrom};

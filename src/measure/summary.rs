@@ -1,9 +1,10 @@
 //! The figures of one feature that people read beside a verdict.
 //!
 //! Digests and sums of floats give them, so they agree between runs within their error only, and
-//! decide nothing.
+//! decide nothing. Quantiles lie in the cells that exact counts say they lie in: where a cell is one
+//! value, as in most discrete features, they are exact.
 
-use crate::sketch::{Basis, Digest, FeatureSketch, OrderedCells};
+use crate::sketch::{Basis, FeatureSketch, OrderedCells};
 use serde::{Deserialize, Serialize};
 
 /// Location, spread and quantiles of the valid numbers, and the share of missing values. `None`
@@ -33,12 +34,15 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of `sketch`, which was counted in `basis`.
-    pub fn of(basis: &Basis, sketch: &FeatureSketch) -> Summary {
+    /// The summary of `sketch`, which is counted by `basis`.
+    pub fn of(sketch: &FeatureSketch, basis: &Basis) -> Summary {
         let (tally, digest, moments) = (&sketch.tally, &sketch.detail.digest, &sketch.detail.moments);
-        let places = Places::of(basis, sketch);
-        let held = |q, estimate| places.as_ref().map_or(estimate, |places| places.hold(q, estimate));
-        let quantile = |q| digest.quantile(q).map(|value| held(q, value)).filter(|value| value.is_finite());
+        let quantile = |q| {
+            let value = digest.quantile(q).filter(|value| value.is_finite())?;
+            let Basis::Ordered(cells) = basis else { return Some(value) };
+            let (low, high) = bounds(cells, &tally.cells, q)?;
+            Some(value.max(low.max(digest.min()?)).min(high.min(digest.max()?)))
+        };
         let rows = tally.rows();
         Summary {
             mean: moments.mean(),
@@ -55,32 +59,21 @@ impl Summary {
     }
 }
 
-/// The cells of numbers with the sums of rows up to the end of each, where these can tell more of a
-/// quantile than the digest, which is an estimate: it can't lie outside the cells that they say it is in.
-struct Places<'a> {
-    cells: &'a OrderedCells,
-    rows: Vec<u64>,
-}
-
-impl<'a> Places<'a> {
-    fn of(basis: &'a Basis, sketch: &FeatureSketch) -> Option<Self> {
-        let (Basis::Ordered(cells), Digest::Compressed(_)) = (basis, &sketch.detail.digest) else {
-            return None;
-        };
-        let sum = |sum: &mut u64, count: &u64| {
-            *sum += count;
-            Some(*sum)
-        };
-        Some(Places { cells, rows: sketch.tally.cells.iter().scan(0, sum).collect() })
-    }
-
-    /// The `estimate` of quantile `q`, held within the cells of its rows.
-    fn hold(&self, q: f64, estimate: f64) -> f64 {
-        let Some(all) = self.rows.last() else { return estimate };
-        let rank = q * all.saturating_sub(1) as f64;
-        let cell_of = |rank: f64| self.rows.partition_point(|rows| *rows as f64 <= rank);
-        estimate.clamp(self.cells.lower(cell_of(rank.floor())), self.cells.upper(cell_of(rank.ceil())))
-    }
+/// Between which numbers the `q` quantile of rows with these counts lies: the ends of the cells of its
+/// two neighbours in rank (type 7 of Hyndman and Fan 1996). `None` without rows.
+fn bounds(cells: &OrderedCells, counts: &[u64], q: f64) -> Option<(f64, f64)> {
+    let last = counts.iter().sum::<u64>().checked_sub(1)?;
+    let rank = last as f64 * q;
+    let cell = |rank: f64| {
+        let mut below = 0;
+        counts.iter().position(|rows| {
+            below += rows;
+            rank < below as f64
+        })
+    };
+    let (low, high) = (cell(rank.floor())?, cell(rank.ceil())?);
+    let lower = if cells.is_atom(low) { cells.upper(low) } else { cells.lower(low) };
+    Some((lower, cells.upper(high)))
 }
 
 #[cfg(test)]
@@ -92,8 +85,23 @@ mod tests {
         OrderedCells::new(vec![0.0], vec![0]).unwrap()
     }
 
-    fn summary(cells: &OrderedCells, sketch: &FeatureSketch) -> Summary {
-        Summary::of(&Basis::Ordered(cells.clone()), sketch)
+    fn basis() -> Basis {
+        Basis::Ordered(cells())
+    }
+
+    #[test]
+    fn quantiles_of_a_few_values_are_exact() {
+        let ends: Vec<f64> = (6..=22).map(f64::from).flat_map(|value| [value.next_down(), value]).collect();
+        let cells = OrderedCells::new(ends, vec![]).unwrap();
+        // Numbers of which each is more often there than the one before.
+        let values: Vec<f64> =
+            (6..=22).flat_map(|value| vec![f64::from(value); value as usize * 37]).collect();
+        let summary = Summary::of(&sketch_numbers(&cells, &values), &Basis::Ordered(cells.clone()));
+        let exact = |q: f64| Some(values[(q * (values.len() - 1) as f64) as usize]);
+        assert_eq!(
+            (summary.p05, summary.p25, summary.p50, summary.p75, summary.p95),
+            (exact(0.05), exact(0.25), exact(0.5), exact(0.75), exact(0.95))
+        );
     }
 
     #[test]
@@ -101,7 +109,7 @@ mod tests {
         let values: Vec<f64> = (0..=100).map(f64::from).collect();
         let mut sketch = sketch_numbers(&cells(), &values);
         sketch.tally.missing = 99;
-        let summary = summary(&cells(), &sketch);
+        let summary = Summary::of(&sketch, &basis());
         assert_eq!(
             (summary.min, summary.p05, summary.p50, summary.max),
             (Some(0.0), Some(5.0), Some(50.0), Some(100.0))
@@ -110,23 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn a_quantile_lies_in_the_cell_that_counts_say_it_is_in() {
-        // A digest smears the steps between frequent values; the cells tell them apart.
-        let values: Vec<f64> = (0..5700).map(|i| f64::from(i / 300)).collect();
-        let edges = (1..19).map(f64::from).flat_map(|value| [value.next_down(), value]);
-        let cells = OrderedCells::new([0.0].into_iter().chain(edges).collect(), vec![]).unwrap();
-        let sketch = sketch_numbers(&cells, &values);
-        let expected = [0.0, 4.0, 9.0, 14.0, 18.0].map(Some);
-        let found = summary(&cells, &sketch);
-        assert_eq!([found.p05, found.p25, found.p50, found.p75, found.p95], expected);
-        let by_digest = [0.05, 0.25, 0.5, 0.75, 0.95].map(|q| sketch.detail.digest.quantile(q));
-        assert_ne!(by_digest, expected, "nothing was smeared");
-    }
-
-    #[test]
     fn what_is_not_there_or_overflows_is_none() {
-        assert_eq!(summary(&cells(), &FeatureSketch::default()), Summary::default());
-        let summary = summary(&cells(), &sketch_numbers(&cells(), &[-1.7e308, 1.7e308]));
+        assert_eq!(Summary::of(&FeatureSketch::default(), &basis()), Summary::default());
+        let summary = Summary::of(&sketch_numbers(&cells(), &[-1.7e308, 1.7e308]), &basis());
         assert_eq!((summary.std, summary.p50, summary.max), (None, Some(0.0), Some(1.7e308)));
     }
 }

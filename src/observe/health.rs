@@ -26,8 +26,8 @@ pub struct Health {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the loop of each running stage turned last.
-    turned: BTreeMap<Stage, Duration>,
+    /// When the loop of each thread of a running stage turned last.
+    turned: BTreeMap<(Stage, u32), Duration>,
     /// The partitions of each stage, and whether they are restored.
     restored: BTreeMap<(Stage, Name, i32), bool>,
     broker_seen: Option<Duration>,
@@ -38,7 +38,7 @@ struct State {
 pub struct Liveness {
     /// Whether all of `loops` turn.
     pub alive: bool,
-    /// The loop of each running stage.
+    /// The loop of each thread of a running stage.
     pub loops: Vec<LoopHealth>,
 }
 
@@ -47,6 +47,8 @@ pub struct Liveness {
 pub struct LoopHealth {
     /// The stage whose it is.
     pub stage: Stage,
+    /// Which of the stage's threads runs it, from 0 on.
+    pub worker: u32,
     /// Whether it turned within the last 60 s.
     pub turning: bool,
     /// Seconds since it turned.
@@ -87,17 +89,17 @@ impl Health {
         Health { clock, state: Arc::default() }
     }
 
-    /// The loop of `stage` turned. Call it also where its thread is started, so that a loop that
-    /// never gets to its first turn is missed.
-    pub fn beat(&self, stage: Stage) {
+    /// The loop of a thread of `stage` turned. Call it also where the thread is started, so that a
+    /// loop that never gets to its first turn is missed.
+    pub fn beat(&self, stage: Stage, worker: u32) {
         let now = self.clock.now();
-        locked(&self.state).turned.insert(stage, now);
+        locked(&self.state).turned.insert((stage, worker), now);
     }
 
-    /// The loop of `stage` ended as it should and is no longer waited for.
-    pub fn ended(&self, stage: Stage) {
+    /// The loop of a thread of `stage` ended as it should and is no longer waited for: the stage stops.
+    pub fn ended(&self, stage: Stage, worker: u32) {
         let mut state = locked(&self.state);
-        state.turned.remove(&stage);
+        state.turned.remove(&(stage, worker));
         state.restored.retain(|(owner, ..), _| *owner != stage);
     }
 
@@ -131,10 +133,11 @@ impl Health {
         let loops: Vec<LoopHealth> = state
             .turned
             .iter()
-            .map(|(stage, turned)| {
+            .map(|((stage, worker), turned)| {
                 let silent = now.saturating_sub(*turned);
                 LoopHealth {
                     stage: *stage,
+                    worker: *worker,
                     turning: silent <= STUCK_AFTER,
                     last_turn_seconds: silent.as_secs_f64(),
                 }
@@ -180,27 +183,40 @@ mod tests {
     #[test]
     fn a_loop_is_stuck_once_it_has_not_turned_for_more_than_sixty_seconds() {
         let (health, seconds) = health();
-        health.beat(Stage::Sketch);
-        health.beat(Stage::Evaluate);
+        health.beat(Stage::Sketch, 0);
+        health.beat(Stage::Evaluate, 0);
         seconds.store(60, Ordering::Relaxed);
         assert!(health.liveness().alive);
-        health.beat(Stage::Evaluate);
+        health.beat(Stage::Evaluate, 0);
         seconds.store(61, Ordering::Relaxed);
         let said = health.liveness();
         assert!(!said.alive);
         let turning: Vec<_> = said.loops.iter().map(|l| (l.stage, l.turning, l.last_turn_seconds)).collect();
         assert_eq!(turning, [(Stage::Sketch, false, 61.0), (Stage::Evaluate, true, 1.0)]);
-        health.beat(Stage::Sketch);
+        health.beat(Stage::Sketch, 0);
         assert!(health.liveness().alive);
+    }
+
+    #[test]
+    fn a_worker_that_is_stuck_is_missed_while_others_turn() {
+        let (health, seconds) = health();
+        health.beat(Stage::Sketch, 0);
+        health.beat(Stage::Sketch, 1);
+        seconds.store(61, Ordering::Relaxed);
+        health.beat(Stage::Sketch, 0);
+        let said = health.liveness();
+        let stuck: Vec<u32> = said.loops.iter().filter(|one| !one.turning).map(|one| one.worker).collect();
+        assert!(!said.alive);
+        assert_eq!(stuck, [1]);
     }
 
     #[test]
     fn a_stage_that_ended_as_it_should_is_not_waited_for() {
         let (health, seconds) = health();
         health.broker_seen();
-        health.beat(Stage::Sketch);
+        health.beat(Stage::Sketch, 0);
         health.assigned(Stage::Sketch, "events", 0);
-        health.ended(Stage::Sketch);
+        health.ended(Stage::Sketch, 0);
         assert!(health.readiness().ready);
         seconds.store(1000, Ordering::Relaxed);
         assert!(health.liveness().alive);

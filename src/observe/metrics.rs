@@ -112,6 +112,7 @@ pub(super) struct Families {
 pub(super) struct ModelFamilies {
     pub(super) panes_open: IntGauge,
     pub(super) last_event: GaugeVec,
+    pub(super) references_made: IntCounterVec,
     pub(super) insufficient_windows: IntCounterVec,
     pub(super) drift_share: GaugeVec,
     pub(super) incident_open: IntGaugeVec,
@@ -221,6 +222,11 @@ impl ModelFamilies {
                 "model_last_event_timestamp_seconds",
                 "Latest event time seen of a model, since 1970.",
                 OF_MODEL,
+            ),
+            references_made: new.counters(
+                "references_made_total",
+                "References made of first rows (bootstrap) or of a window (accepted_window).",
+                &["model", "origin"],
             ),
             insufficient_windows: new.counters(
                 "model_insufficient_windows_total",

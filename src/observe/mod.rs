@@ -28,8 +28,8 @@ pub use health::{Health, Liveness, LoopHealth, Readiness, RestoringPartition};
 pub use metrics::{Lag, Metrics};
 pub use models::{
     CommandAnswered, DriftEventPublished, IncidentsCounted, ModelHeard, ModelReleased, NoReference,
-    PaneClosed, PanesCounted, ReferenceActivated, TriggerPublished, TriggersCounted, UnknownModel,
-    VersionRetired, WindowJudged,
+    PaneClosed, PanesCounted, ReferenceActivated, ReferenceMade, TriggerPublished, TriggersCounted,
+    UnknownModel, VersionRetired, WindowJudged,
 };
 pub use partitions::{
     ConsumerLagged, PartitionsAssigned, PartitionsRevoked, RestoreFinished, RestoreProgressed,

@@ -81,6 +81,33 @@ impl Fact for ReferenceActivated<'_> {
     }
 }
 
+/// Stage 2 made a reference itself and published it.
+#[derive(Debug, Clone, Copy)]
+pub struct ReferenceMade<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// The version.
+    pub version: &'a str,
+    /// The reference's id.
+    pub reference: &'a str,
+    /// What it was made of: `bootstrap` or `accepted_window`.
+    pub origin: &'static str,
+    /// From when on it holds.
+    pub effective_from: Time,
+    /// How many rows it is made of.
+    pub rows: u64,
+    /// Whether its halves agree; `None` where that can't be told.
+    pub stable: Option<bool>,
+}
+
+impl Fact for ReferenceMade<'_> {
+    fn emit(self, metrics: &Metrics) {
+        let ReferenceMade { model, version, reference, origin, effective_from, rows, stable } = self;
+        metrics.of_models.references_made.with_label_values(&[model, origin]).inc();
+        info!(model, version, reference, origin, %effective_from, rows, stable, "reference made");
+    }
+}
+
 /// A pane is closed: the watermark has passed its end.
 #[derive(Debug, Clone, Copy)]
 pub struct PaneClosed<'a> {

@@ -16,7 +16,7 @@ use super::record::{
     Transition, WindowInfo,
 };
 use super::settings::{Mode, ModelSettings};
-use super::verdict::{Answered, Judgement};
+use super::verdict::{Answered, Finding, Judgement};
 use crate::words::{ModelKey, Name, Severity, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,6 +62,17 @@ pub struct JudgedFeature {
     pub answers: Vec<Answered>,
     /// Reports of the parts of the window that decided.
     pub parts: Vec<(Suffix, FeatureReport)>,
+    /// That the last rows have no valid value.
+    pub gone: Option<Gone>,
+}
+
+/// The rows of a window's last pane, of which none has a valid value, and many should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone {
+    /// How many rows.
+    pub rows: u64,
+    /// Of these the ones with an invalid value.
+    pub invalid: u64,
 }
 
 impl JudgedFeature {
@@ -71,6 +82,16 @@ impl JudgedFeature {
         let suffix = self.judgement.finding(category).and_then(|finding| finding.suffix);
         let part = self.parts.iter().find(|(known, _)| Some(*known) == suffix);
         part.map_or(&self.report, |(_, report)| report)
+    }
+
+    /// What was found of a category. Missing values are a matter of the schema too once the feature is
+    /// gone, and until they are as rare as they should be.
+    fn found(&self, category: Category) -> Option<Finding> {
+        let finding = self.judgement.finding(category)?;
+        Some(match category == Category::Schema && self.gone.is_none() {
+            true => Finding { is_clear: finding.is_clear, ..Finding::NOTHING },
+            false => finding.clone(),
+        })
     }
 }
 
@@ -184,12 +205,12 @@ impl IncidentBook {
         self.tracks.get(&(feature.clone(), category)).is_some_and(|track| track.incident.is_some())
     }
 
-    /// The open incident of a feature that is worst, distribution before quality.
+    /// The open incident of a feature that is worst, distribution before the others.
     pub fn of_feature(&self, feature: &Name) -> Option<&Incident> {
         let of = |category| {
             self.tracks.get(&(feature.clone(), category)).and_then(|track| track.incident.as_ref())
         };
-        of(Category::Distribution).or(of(Category::Quality))
+        of(Category::Distribution).or(of(Category::Schema)).or(of(Category::Quality))
     }
 
     /// Takes what a window says of all features, in the order of their names, and returns the events
@@ -207,11 +228,12 @@ impl IncidentBook {
         let policy = &step.settings.policy;
         let mut pending = Vec::new();
         for judged in features {
-            for category in [Category::Distribution, Category::Quality] {
+            for category in [Category::Distribution, Category::Quality, Category::Schema] {
                 let feature = &judged.report.feature;
                 let track = self.tracks.entry((feature.clone(), category)).or_default();
-                let finding = judged.judgement.finding(category);
-                let change = track.step(step.app, step.key, feature, category, policy, (start, end), finding);
+                let (finding, window) = (judged.found(category), (start, end));
+                let finding = finding.as_ref();
+                let change = track.step(step.app, step.key, feature, category, policy, window, finding);
                 pending.push(Pending { feature: feature.clone(), category, change });
             }
         }
@@ -323,13 +345,15 @@ impl IncidentBook {
                 }
                 continue;
             }
+            // That a feature is gone says that its values are missing.
+            let is_said = category == Category::Quality && self.is_open(&feature, Category::Schema);
             let Some(track) = self.tracks.get_mut(&(feature.clone(), category)) else { continue };
             let Some(incident) = &mut track.incident else { continue };
             let is_news = incident.severity > incident.told;
             let is_critical = incident.severity == Severity::Critical;
             let is_quiet =
                 incident.steps == 0 && track.quiet_until.is_some_and(|until| end < until) && !is_critical;
-            let is_spoken_for = incident.parent_id.is_some() && !is_critical;
+            let is_spoken_for = is_said || (incident.parent_id.is_some() && !is_critical);
             let is_silent = policy.mode < Mode::Alert || incident.severity < policy.events.min_severity;
             if is_news && !is_quiet && !is_spoken_for && !is_silent && !covered(&feature, category) {
                 if step.is_muted(&feature) {

@@ -1,9 +1,9 @@
 //! One sentence for a person. Informs; nothing reads it back.
 
-use super::book::JudgedFeature;
+use super::book::{Gone, JudgedFeature};
 use super::record::{Category, FeatureBrief, FeatureReport, ResolveReason, WindowInfo};
 use crate::measure::{MEASURES, Measure, MeasureValue, Summary};
-use crate::words::{ModelKey, Question, Time};
+use crate::words::{Kind, ModelKey, Question, Time};
 
 /// What was found in a feature, since about `onset`.
 pub(super) fn detected(
@@ -17,8 +17,12 @@ pub(super) fn detected(
     let over = over(judged, category, window);
     let subject = format!("{} of {}", report.feature, model(key));
     let since = format!("since about {}", minute(onset));
-    if category == Category::Quality {
-        return format!("{subject} {} over {over}, {since}", quality(report));
+    match (category, judged.gone) {
+        (Category::Schema, Some(gone)) => return format!("{subject} {}, {since}", schema(report.kind, gone)),
+        (Category::Schema | Category::Quality, _) => {
+            return format!("{subject} {} over {over}, {since}", quality(report));
+        }
+        (Category::Distribution | Category::Retraining, _) => {}
     }
     let unseen =
         judged.judgement.distribution.as_ref().is_some_and(|f| f.decided_by.contains(&Question::Unseen));
@@ -51,6 +55,15 @@ fn quality(report: &FeatureReport) -> String {
     let before = report.summary.reference.missing_rate.unwrap_or(0.0) * 100.0;
     let verb = if now >= before { "is missing or invalid in" } else { "is no longer missing as often: in" };
     format!("{verb} {now:.1} % of {} rows, {before:.1} % in the reference,", grouped(all))
+}
+
+/// That it is gone, or that what is there is of another type.
+fn schema(kind: Kind, Gone { rows, invalid }: Gone) -> String {
+    let (rows, bad) = (grouped(rows), grouped(invalid));
+    match invalid {
+        0 => format!("is gone: none of the last {rows} rows has a value"),
+        _ => format!("has another type: none of the last {rows} rows has a {kind} value, {bad} have another"),
+    }
 }
 
 /// New categories by name, with their rows.
@@ -285,7 +298,7 @@ mod tests {
         let key = ModelKey { model: "fraud".into(), version: "7".into(), segment: vec!["eu".into()] };
         let onset = time("2026-03-04T03:00:00Z");
         detected(
-            &JudgedFeature { report, judgement, answers: vec![], parts: vec![] },
+            &JudgedFeature { report, judgement, answers: vec![], parts: vec![], gone: None },
             category,
             &key,
             &window,
@@ -368,6 +381,16 @@ mod tests {
         gone.summary.reference.missing_rate = Some(0.5);
         assert!(
             quality(gone).contains(" is no longer missing as often: in 20.0 % of 500,000 rows, 50.0 % in")
+        );
+    }
+
+    #[test]
+    fn a_feature_that_is_gone_or_of_another_type_is_called_so() {
+        let told = |invalid| schema(Kind::Continuous, Gone { rows: 6234, invalid });
+        assert_eq!(told(0), "is gone: none of the last 6,234 rows has a value");
+        assert_eq!(
+            told(5000),
+            "has another type: none of the last 6,234 rows has a continuous value, 5,000 have another"
         );
     }
 

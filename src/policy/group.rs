@@ -46,8 +46,14 @@ impl IncidentBook {
     ) -> Option<DriftEvent> {
         let policy = &step.settings.policy;
         let end = step.decided_at;
-        let quality = group.iter().filter(|(_, category)| *category == Category::Quality).count();
-        let category = if quality * 2 > group.len() { Category::Quality } else { Category::Distribution };
+        let are_most = |wanted: &[Category]| {
+            group.iter().filter(|(_, category)| wanted.contains(category)).count() * 2 > group.len()
+        };
+        let category = match () {
+            () if are_most(&[Category::Schema]) => Category::Schema,
+            () if are_most(&[Category::Schema, Category::Quality]) => Category::Quality,
+            () => Category::Distribution,
+        };
         let incidents =
             || group.iter().filter_map(|key| self.tracks.get(key)?.incident.as_ref().map(|open| (key, open)));
         let severity = incidents().map(|(_, incident)| incident.severity).max().unwrap_or(Severity::Ok);

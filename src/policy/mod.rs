@@ -20,7 +20,7 @@ mod settings;
 mod trigger;
 mod verdict;
 
-pub use book::{BookRecord, IncidentBook, JudgedFeature, Step, TrackRecord};
+pub use book::{BookRecord, Gone, IncidentBook, JudgedFeature, Step, TrackRecord};
 pub use early::EarlyFinding;
 pub use expectation::{Bounds, Expectations, Expected, Figure, Place, Total};
 pub use group::{Child, Parent};

@@ -245,13 +245,13 @@ impl RetrainState {
     fn withheld(&self, due: &Due<'_>, cause: Cause) -> Vec<&'static str> {
         let (policy, end) = (&due.settings.policy, due.window.end);
         let retrain = &policy.retrain;
+        let is_open = |category: Category| {
+            drifted(due).any(|judged| due.book.is_open(&judged.report.feature, category))
+        };
         let blocked = |block: &BlockOn| match block {
-            BlockOn::Quality => {
-                drifted(due).any(|judged| due.book.is_open(&judged.report.feature, Category::Quality))
-            }
+            BlockOn::Quality => is_open(Category::Quality),
+            BlockOn::Schema => is_open(Category::Schema),
             BlockOn::Completeness => due.window.state == WindowState::Insufficient,
-            // Incidents of the schema do not exist yet, so none is open.
-            BlockOn::Schema => false,
         };
         let is_untrusted = due.reference.origin == Origin::Bootstrap && !due.trusts_bootstrap;
         let day = end.ms().div_euclid(DAY_MS);

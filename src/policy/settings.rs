@@ -318,7 +318,7 @@ pub enum RetrainOn {
 pub enum BlockOn {
     /// Missing, invalid or out of range.
     Quality,
-    /// A feature gone, new, or of another type.
+    /// A feature gone, or of another type.
     Schema,
     /// Windows that lost too much.
     Completeness,

@@ -43,12 +43,18 @@ pub struct Judgement {
     pub tests: Tests,
 }
 
+impl Finding {
+    /// That there is nothing.
+    pub const NOTHING: Finding =
+        Finding { severity: Severity::Ok, is_clear: true, decided_by: Vec::new(), suffix: None };
+}
+
 impl Judgement {
-    /// The finding of `category`.
+    /// The finding that `category` rests on.
     pub fn finding(&self, category: Category) -> Option<&Finding> {
         match category {
             Category::Distribution => self.distribution.as_ref(),
-            Category::Quality => self.quality.as_ref(),
+            Category::Quality | Category::Schema => self.quality.as_ref(),
             Category::Retraining => None,
         }
     }
@@ -127,8 +133,7 @@ pub fn judge(answers: &[Answered], level: f64, thresholds: &Thresholds, clear_fa
             Category::Quality => &mut judgement.quality,
             _ => &mut judgement.distribution,
         };
-        let none = Finding { severity: Severity::Ok, is_clear: true, decided_by: vec![], suffix: None };
-        let finding = slot.get_or_insert(none);
+        let finding = slot.get_or_insert(Finding::NOTHING);
         if severity > finding.severity {
             (finding.severity, finding.suffix) = (severity, *suffix);
         }

@@ -6,7 +6,8 @@
 //! the rest of up to 100,000 by hash.
 
 use crate::sketch::{
-    Categories, MAX_CELLS, MAX_COUNTED_CATEGORIES, NumberCell, OrderedCells, hash_of, quantile_of_sorted,
+    Categories, MAX_CELLS, MAX_COUNTED_CATEGORIES, NumberCell, OrderedCells, Unseen, hash_of,
+    quantile_of_sorted,
 };
 use crate::words::Name;
 use std::collections::{BTreeSet, HashMap};
@@ -103,6 +104,39 @@ pub(super) fn categories(counts: &HashMap<Name, u64>) -> (Categories, Vec<u64>) 
     let names = named.iter().map(|(name, _)| (*name).clone()).collect();
     let categories = Categories::new(names, others.into_iter().collect(), complete);
     (categories.expect("names and hashes come from a map, sorted"), cells)
+}
+
+/// The same cells, with bins that end at the deciles of the rows that are `counted` in them, or at the next
+/// edge after.
+pub(super) fn binned_anew(cells: &OrderedCells, counted: &[u64]) -> Result<OrderedCells, String> {
+    let rows: u64 = counted.iter().sum();
+    let mut below = 0;
+    let mut ends = Vec::new();
+    for (cell, count) in counted.iter().enumerate().take(cells.edges().len()) {
+        let position = |decile: u64| rows.saturating_sub(1) * decile / 10;
+        let holds = |decile: &u64| (below..below + count).contains(&position(*decile));
+        if (1..10).any(|decile| holds(&decile)) {
+            ends.push(cell as u32);
+        }
+        below += count;
+    }
+    OrderedCells::new(cells.edges().to_vec(), ends)
+}
+
+/// The same categories and after them those of `more`: with cells of their own while there is room, the
+/// most frequent first. Refuses more than are known by hash.
+pub(super) fn with_more(categories: &Categories, more: &Unseen) -> Result<Categories, String> {
+    let mut by_rows: Vec<(&Name, u64)> = more.iter().collect();
+    by_rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    let room = MAX_COUNTED_CATEGORIES - categories.names().len();
+    let (named, rest) = by_rows.split_at(by_rows.len().min(room));
+    let names = categories.names().iter().chain(named.iter().map(|(name, _)| *name)).cloned().collect();
+    let rest = rest.iter().map(|(name, _)| hash_of(name));
+    let others: BTreeSet<u64> = categories.others().iter().copied().chain(rest).collect();
+    if others.len() > MAX_KNOWN_CATEGORIES {
+        return Err(format!("more than {MAX_KNOWN_CATEGORIES} rare categories"));
+    }
+    Categories::new(names, others.into_iter().collect(), categories.is_complete())
 }
 
 /// The two categories of a boolean column, always both.

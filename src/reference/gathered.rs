@@ -4,8 +4,7 @@
 //! whatever the order in which rows came. Cells of numbers may hold a little more than a 250th of the
 //! rows each. A column whose values are numbers and names, and too many of both to be kept, is left out.
 
-use super::build::{calibration, counted};
-use super::calibration::{PaneCounts, Pieces};
+use super::by_pane::ByPane;
 use super::{BuildOptions, EarlySight, FeatureProfile, Profile, cells};
 use crate::sketch::{Basis, Categories, Census, MOST_REFERENCE_CELLS, NumberCell, Tally};
 use crate::words::{Kind, Name, Pane, Role};
@@ -21,19 +20,34 @@ pub struct GatheredPane<'a> {
     pub rows: u64,
     /// Its columns.
     pub columns: &'a BTreeMap<Name, Census>,
-    /// Whether it is in the first half of what was gathered.
+    /// Where it stands among the others.
+    pub half: Half,
+}
+
+/// Where a pane stands among those that a profile is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Half {
+    /// Whether it is in the first half of them.
     pub is_first: bool,
     /// Whether it is in an even hour.
     pub is_even: bool,
 }
 
-/// A feature's rows in halves of what was gathered.
+/// A feature's rows in halves of what a profile is made of.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Halves {
     /// In the second half, and in the first.
     pub by_time: [Tally; 2],
     /// In odd hours, and in even ones.
     pub by_hour: [Tally; 2],
+}
+
+impl Halves {
+    /// Adds the counts of a pane.
+    pub(super) fn add(&mut self, tally: &Tally, half: Half) {
+        self.by_time[usize::from(half.is_first)].add(tally);
+        self.by_hour[usize::from(half.is_even)].add(tally);
+    }
 }
 
 /// A profile of gathered rows.
@@ -92,35 +106,19 @@ fn feature(
         season: None,
         early: Some(early),
     };
-    let (mut halves, mut pieces) = (Halves::default(), Pieces::new());
-    let mut hours: BTreeMap<u16, BTreeSet<i64>> = BTreeMap::new();
-    // A pane belongs to an hour of the season as a whole, or there is no season.
-    let clock = options.season.as_ref().zip(options.grid).map(|(clock, grid)| {
-        let hours = |pane: Pane| clock.hours_between(grid.start(pane), grid.end(pane));
-        (clock, panes.iter().all(|pane| hours(pane.pane).len() == 1), grid)
-    });
+    let mut halves = Halves::default();
+    let mut by_pane = ByPane::new(options.season.as_ref(), options.grid, panes.iter().map(|pane| pane.pane));
     for pane in panes {
         let tally = match pane.columns.get(name) {
             Some(part) => part.sketch(kind, &profile.basis, pane.rows, 0)?.tally,
             None => Tally { missing: pane.rows, ..Tally::default() },
         };
-        halves.by_time[usize::from(pane.is_first)].add(&tally);
-        halves.by_hour[usize::from(pane.is_even)].add(&tally);
-        let hour =
-            clock.filter(|(_, whole, _)| *whole).map(|(clock, _, grid)| clock.hour_of(grid.start(pane.pane)));
-        if let Some(hour) = hour {
-            hours.entry(hour.slot).or_default().insert(hour.number);
-        }
-        let mut cells = tally.cells;
-        cells.resize(profile.basis.cells(), 0);
-        let counts = PaneCounts { cells, rows: pane.rows, bad: tally.missing + tally.invalid };
-        pieces.insert((pane.pane.0, hour.map_or(0, |hour| hour.slot)), counts);
+        halves.add(&tally, pane.half);
+        by_pane.add(pane.pane, tally, profile.basis.cells());
     }
-    if let Some((clock, true, _)) = clock {
-        profile.season = Some(counted(&profile, clock, &pieces, &hours));
-    }
+    profile.season = by_pane.season(&profile);
     if let Some(grid) = options.grid {
-        profile.calibration = calibration(&profile, &pieces, grid);
+        profile.calibration = by_pane.calibration(&profile, grid);
     }
     Some((profile, halves))
 }
@@ -225,8 +223,8 @@ mod tests {
     fn gathered(columns: &[BTreeMap<Name, Census>]) -> GatheredProfile {
         let pane = |(at, columns)| {
             let pane = Pane(480_000 + at as i64);
-            let (is_first, is_even) = (at < columns_half(), at % 2 == 0);
-            GatheredPane { pane, rows: ROWS, columns, is_first, is_even }
+            let half = Half { is_first: at < columns_half(), is_even: at % 2 == 0 };
+            GatheredPane { pane, rows: ROWS, columns, half }
         };
         let panes: Vec<GatheredPane<'_>> = columns.iter().enumerate().map(pane).collect();
         profile_of(&panes, &BuildOptions { grid: Some(grid()), ..BuildOptions::default() }, 1000)

@@ -116,6 +116,11 @@ impl SeasonCounts {
         (0..self.season.slots()).map(|slot| self.pool(slot).1).collect()
     }
 
+    /// Whether some slot of this has to be pooled with more others than in `before`.
+    pub(super) fn is_coarser_than(&self, before: &SeasonCounts) -> bool {
+        (0..self.season.slots()).any(|slot| self.pool(slot).0 > before.pool(slot).0)
+    }
+
     /// Where a slot finds rows enough: the level, and the slots that stand for it.
     fn pool(&self, slot: u16) -> (SeasonLevel, Vec<u16>) {
         let levels = [SeasonLevel::HourOfWeek, SeasonLevel::HourOfDayKind, SeasonLevel::Hour];

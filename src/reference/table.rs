@@ -28,6 +28,20 @@ pub enum Origin {
     Rollback,
 }
 
+impl Origin {
+    /// The name in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Training => "training",
+            Origin::File => "file",
+            Origin::Topic => "topic",
+            Origin::Bootstrap => "bootstrap",
+            Origin::AcceptedWindow => "accepted_window",
+            Origin::Rollback => "rollback",
+        }
+    }
+}
+
 /// The record that makes a reference the one in force from an event time on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activation {
@@ -166,13 +180,17 @@ impl References {
         self.activations.values().flatten()
     }
 
-    /// What holds for `model` and `version` at `time`. A version that never had an activation takes the
-    /// model's default, where there is one; else, with `inherit`, that of version `""`, or else the
-    /// latest of any version of the model.
+    /// What holds for `model` and `version` at `time`. A version that never had an activation, or only
+    /// later an accepted window, takes the model's default, where there is one; else, with `inherit`, that of
+    /// version `""`, or else the latest of any version of the model.
     pub fn resolve(&self, model: &Name, version: &Name, time: Time, inherit: bool) -> Option<Resolved> {
         let key = (model.clone(), version.clone());
-        if let Some(own) = self.activations.get(&key).filter(|own| !own.is_empty()) {
-            return self.latest(own.iter(), time, false);
+        if let Some((first, own)) = self.activations.get(&key).and_then(|own| Some((own.first()?, own))) {
+            let found = self.latest(own.iter(), time, false);
+            // A window that is accepted follows what held for its version before.
+            if found.is_some() || first.origin != Origin::AcceptedWindow {
+                return found;
+            }
         }
         if let Some(id) = self.defaults.get(model) {
             let profile = self.profiles.get(id)?.clone();
@@ -279,6 +297,11 @@ mod tests {
             assert_eq!(held(&references, "2", 500, inherit), Some((two.id().clone(), false)));
             assert_eq!(held(&references, "2", 499, inherit), None);
         }
+        let accepted = Activation { origin: Origin::AcceptedWindow, ..activation("3", 500, &two) };
+        references.activate(accepted);
+        references.activate(activation("3", 900, &one));
+        let of_3 = |at| held(&references, "3", at, false).unwrap().0;
+        assert_eq!([of_3(499), of_3(500), of_3(900)], [one.id().clone(), two.id().clone(), one.id().clone()]);
         assert_eq!(references.resolve(&"other".into(), &"1".into(), Time::EPOCH, true), None);
         assert!(references.generation() > 0);
     }

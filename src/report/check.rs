@@ -39,6 +39,7 @@ struct Current {
 
 #[derive(Deserialize)]
 struct Warning {
+    code: String,
     feature: String,
     message: String,
 }
@@ -85,8 +86,10 @@ impl Data {
         view.report(report);
         let unmet = check.expectations.into_iter().filter(|expectation| !expectation.met);
         let unmet = unmet.map(|expectation| format!("Not as expected: {}", expectation.message));
-        let warnings =
-            check.warnings.iter().map(|warning| format!("{}: {}", warning.feature, warning.message));
-        Ok(Data::of(Kind::Check, view).with_warnings(unmet.chain(warnings).collect()))
+        let (untested, warnings): (Vec<Warning>, Vec<Warning>) =
+            check.warnings.into_iter().partition(|warning| warning.code == "not_tested");
+        let said = |warning: Warning| format!("{}: {}", warning.feature, warning.message);
+        let warnings = unmet.chain(warnings.into_iter().map(said)).collect();
+        Ok(Data::of(Kind::Check, view).with_notes(warnings, untested.into_iter().map(said).collect()))
     }
 }

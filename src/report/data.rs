@@ -24,17 +24,18 @@ pub struct Data {
     kind: Kind,
     view: View,
     warnings: Vec<String>,
+    untested: Vec<String>,
 }
 
 impl Data {
     /// The data of a gathered view.
     pub fn of(kind: Kind, view: View) -> Data {
-        Data { kind, view, warnings: Vec::new() }
+        Data { kind, view, warnings: Vec::new(), untested: Vec::new() }
     }
 
-    /// The same with what a reader should know.
-    pub(super) fn with_warnings(self, warnings: Vec<String>) -> Data {
-        Data { warnings, ..self }
+    /// The same with what a reader should know, and what could not be asked.
+    pub(super) fn with_notes(self, warnings: Vec<String>, untested: Vec<String>) -> Data {
+        Data { warnings, untested, ..self }
     }
 
     /// As one value: the answers of the read API, and for each series its heat map and features.
@@ -59,6 +60,7 @@ impl Data {
             "tool_version": env!("CARGO_PKG_VERSION"),
             "is_whole": is_whole,
             "warnings": self.warnings,
+            "untested": self.untested,
             "models": view.models(None),
             "incidents": view.incidents(None).collect::<Vec<_>>(),
             "triggers": view.triggers(None).collect::<Vec<_>>(),

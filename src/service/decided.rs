@@ -6,8 +6,8 @@ use crate::bus::partition_of;
 use crate::engine::{MadeReference, Output};
 use crate::error::Result;
 use crate::observe::{
-    CommandAnswered, DriftEventPublished, Fact, IdleLateRows, NoReference, RowsLimited, TriggerPublished,
-    VersionRetired, WindowJudged,
+    CommandAnswered, DriftEventPublished, Fact, IdleLateRows, NoReference, ReferenceMade, RowsLimited,
+    TriggerPublished, VersionRetired, WindowJudged,
 };
 use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, WindowReport};
 use crate::wire::{
@@ -138,15 +138,16 @@ pub(super) fn tell(output: &Output, context: &StageContext) {
             explanation: &trigger.explanation,
         }
         .emit(metrics),
-        Output::Reference(made) => tracing::info!(
-            model = &*made.model,
-            version = &*made.version,
-            reference = made.reference_id.as_str(),
-            effective_from = %made.effective_from,
-            rows = made.rows,
-            stable = made.stable,
-            "a reference was made of a version's first rows"
-        ),
+        Output::Reference(made) => ReferenceMade {
+            model: &made.model,
+            version: &made.version,
+            reference: made.reference_id.as_str(),
+            origin: made.origin.as_str(),
+            effective_from: made.effective_from,
+            rows: made.rows,
+            stable: made.stable,
+        }
+        .emit(metrics),
         Output::Command(command) => CommandAnswered {
             id: &command.id,
             kind: &command.r#type,

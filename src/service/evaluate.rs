@@ -86,7 +86,7 @@ struct Prepared {
 
 impl<'c> EvaluateStage<'c> {
     fn open(context: &'c StageContext, settings: EvaluateSettings) -> Result<Self> {
-        context.health.beat(Stage::Evaluate);
+        context.beat(Stage::Evaluate);
         let keep_going = || context.goes_on(Stage::Evaluate);
         let references = ReferenceFeed::open(
             &context.kafka,
@@ -125,7 +125,7 @@ impl<'c> EvaluateStage<'c> {
             }
         }
         self.commit()?;
-        self.context.health.ended(Stage::Evaluate);
+        self.context.health.ended(Stage::Evaluate, self.context.worker);
         Ok(())
     }
 
@@ -150,7 +150,7 @@ impl<'c> EvaluateStage<'c> {
 
     /// One poll, and what is due after it.
     fn turn(&mut self) -> Result<()> {
-        self.context.health.beat(Stage::Evaluate);
+        self.context.beat(Stage::Evaluate);
         // What the group has to say comes first: it may take away what would be settled.
         if !self.unsettled.is_empty() && !self.consumer.has_changes() {
             self.settle()?;

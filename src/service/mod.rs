@@ -117,6 +117,8 @@ impl Stop {
 pub struct StageContext {
     /// The brokers.
     pub kafka: KafkaSettings,
+    /// Which of a stage's threads this is, from 0 on.
+    pub worker: u32,
     /// The topics.
     pub topics: StageTopics,
     /// How records are written.
@@ -144,15 +146,26 @@ pub struct StageContext {
 }
 
 impl StageContext {
+    /// The same for another of a stage's threads, which is a member of the group by its own name.
+    pub fn worker(&self, number: u32) -> Self {
+        StageContext { kafka: self.kafka.worker(number), worker: number, ..self.clone() }
+    }
+
+    /// The loop of this thread of `stage` turned. Call it also where the thread is started, so that a loop
+    /// that never gets to its first turn is missed.
+    pub fn beat(&self, stage: Stage) {
+        self.health.beat(stage, self.worker);
+    }
+
     /// Whether `stage`, which waits for something outside, is to go on; its loop counts as turning.
     fn goes_on(&self, stage: Stage) -> bool {
-        self.health.beat(stage);
+        self.beat(stage);
         !self.stop.is_requested()
     }
 
     /// The same for a transaction, which a stop leaves some time.
     fn goes_on_to_its_end(&self, stage: Stage) -> bool {
-        self.health.beat(stage);
+        self.beat(stage);
         self.stop.may_finish()
     }
 

@@ -50,7 +50,7 @@ pub(super) fn restore(
             tracing::info!(partition = number, "waiting for a transaction on the changelog to finish");
         }
         RestoreProgressed { partition: number, remaining }.emit(&context.metrics);
-        context.health.beat(Stage::Evaluate);
+        context.beat(Stage::Evaluate);
         // The group must see this member alive while it restores; what comes of it is polled later.
         *trouble.borrow_mut() = consumer.tend().err();
         let is_to_end = context.stop.is_requested() || trouble.borrow().is_some();

@@ -96,7 +96,7 @@ pub(super) struct Work {
 
 impl<'c> SketchStage<'c> {
     fn open(context: &'c StageContext, settings: SketchSettings) -> Result<Self> {
-        context.health.beat(Stage::Sketch);
+        context.beat(Stage::Sketch);
         let keep_going = || context.goes_on(Stage::Sketch);
         let references = ReferenceFeed::open(
             &context.kafka,
@@ -144,7 +144,7 @@ impl<'c> SketchStage<'c> {
         self.end_commit()?;
         self.commit()?;
         self.end_commit()?;
-        self.context.health.ended(Stage::Sketch);
+        self.context.health.ended(Stage::Sketch, self.context.worker);
         Ok(())
     }
 
@@ -169,7 +169,7 @@ impl<'c> SketchStage<'c> {
 
     /// One poll, and what is due after it.
     fn turn(&mut self) -> Result<()> {
-        self.context.health.beat(Stage::Sketch);
+        self.context.beat(Stage::Sketch);
         // What the group has to say comes first: it may take away what would be settled.
         if !self.unsettled.is_empty() && !self.consumer.has_changes() {
             self.settle()?;
@@ -323,8 +323,9 @@ impl<'c> SketchStage<'c> {
                 ));
             }
             tracing::error!("{what}; going on at {first}");
+            self.work.sketcher.lose(&(partition.topic.clone(), partition.partition), *wanted, *first);
         }
-        // Offsets only grow: what was gathered stays, and the next record is simply a later one.
+        // What was gathered stays: the next record is simply another one.
         let on: Vec<(TopicPartition, i64)> = lost.iter().map(|l| (l.partition.clone(), l.first)).collect();
         self.consumer.rewind(&on)
     }
@@ -359,7 +360,7 @@ impl<'c> SketchStage<'c> {
     /// Waits for the commit under way, if there is one.
     fn end_commit(&mut self) -> Result<()> {
         let context = self.context;
-        let outcome = self.committer.end(|| context.health.beat(Stage::Sketch))?;
+        let outcome = self.committer.end(|| context.beat(Stage::Sketch))?;
         self.committed(outcome);
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::{AGAIN, Following, StageContext};
 use crate::bus::{CatchUp, Follower, Record, Start};
 use crate::error::Result;
 use crate::event::SchemaSource;
-use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
+use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, WindowReport};
 use crate::view::{SharedView, View};
 use crate::wire::{ReferenceKey, ReferenceMessage, decode};
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub struct ViewFeed {
     reports: Following<WindowReport>,
     events: Following<DriftEvent>,
     triggers: Following<RetrainingTrigger>,
+    commands: Following<Command>,
 }
 
 impl ViewFeed {
@@ -46,6 +47,7 @@ impl ViewFeed {
             reports: Following::open(kafka, schemas.clone(), &topics.reports, start(back))?,
             events: Following::open(kafka, schemas.clone(), &topics.events, start(EVENTS_BACK))?,
             triggers: Following::open(kafka, schemas.clone(), &topics.triggers, start(EVENTS_BACK))?,
+            commands: Following::open(kafka, schemas.clone(), &topics.control, start(EVENTS_BACK))?,
             schemas: schemas.clone(),
         })
     }
@@ -58,6 +60,7 @@ impl ViewFeed {
         let mut is_read = catch_up(&mut self.references, &*self.schemas, view)?;
         is_read &= self.events.each(&mut |event| view.change(|view| view.event(event)))?;
         is_read &= self.triggers.each(&mut |trigger| view.change(|view| view.trigger(trigger)))?;
+        is_read &= self.commands.each(&mut |command| view.change(|view| view.command(command)))?;
         is_read &= self.reports.each(&mut |report| view.change(|view| view.report(report)))?;
         Ok(is_read)
     }

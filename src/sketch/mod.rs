@@ -11,12 +11,14 @@
 mod accumulate;
 mod basis;
 mod batch;
+mod by_cells;
 mod census;
 mod digest;
 mod label;
 mod moments;
 mod packed;
 mod record;
+mod recount;
 mod search;
 mod unseen;
 

@@ -3,7 +3,7 @@
 use super::history::{FeatureHistory, WindowColumns};
 use super::incidents::{EventsAnswer, IncidentAnswer, State, TriggerAnswer};
 use super::{Dropped, OfKey, ReferencesAnswer, View};
-use crate::policy::record::{FeatureReport, Mute, WindowInfo, WindowReport};
+use crate::policy::record::{DriftEvent, FeatureReport, Mute, WindowInfo, WindowReport};
 use crate::reference::ReferenceId;
 use crate::words::{Kind, ModelKey, Name, Role, Severity, Verdict};
 use serde::Serialize;
@@ -192,7 +192,19 @@ impl View {
 
     /// Incidents, the last opened first.
     pub fn incidents(&self, state: Option<State>) -> impl Iterator<Item = IncidentAnswer<'_>> {
-        self.log.incidents(state)
+        self.log
+            .incidents(state)
+            .map(|answer| IncidentAnswer { muted: self.is_muted(answer.event), ..answer })
+    }
+
+    /// Whether a mute of the last window covers what an event is about.
+    fn is_muted(&self, event: &DriftEvent) -> bool {
+        let (model, version, segment) = (event.model.clone(), event.version.clone(), event.segment.clone());
+        let key = ModelKey { model, version, segment };
+        let Some(report) = self.latest(&key) else { return false };
+        let whole = Name::from("");
+        let feature = event.feature.as_ref().unwrap_or(&whole);
+        report.mutes.iter().any(|mute| mute.covers(&key, feature, report.window.end))
     }
 
     /// Triggers, the last one first.
@@ -229,7 +241,7 @@ impl View {
     }
 }
 
-fn is_of(event: &crate::policy::record::DriftEvent, key: &ModelKey) -> bool {
+fn is_of(event: &DriftEvent, key: &ModelKey) -> bool {
     event.model == key.model && event.version == key.version && event.segment == key.segment
 }
 

@@ -26,8 +26,21 @@ impl State {
 pub struct IncidentAnswer<'a> {
     /// Whether it is over.
     pub state: State,
+    /// Who looks at it; null: nobody has said so.
+    pub acknowledged: Option<&'a Acknowledged>,
+    /// Whether a mute that is in force covers it.
+    pub muted: bool,
     /// The last event.
     pub event: &'a DriftEvent,
+}
+
+/// That someone looks at an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Acknowledged {
+    /// Since which window's end.
+    pub at: Time,
+    /// Who; null where the command itself is not to be read any more.
+    pub actor: Option<String>,
 }
 
 /// A trigger and what became of it.
@@ -58,6 +71,8 @@ pub(super) struct Log {
     events: ByTime<DriftEvent>,
     /// By when they opened.
     incidents: ByTime<DriftEvent>,
+    /// By incident: who looks at it.
+    acknowledged: BTreeMap<String, Acknowledged>,
     triggers: ByTime<RetrainingTrigger>,
     /// By trigger, the last event of its life.
     lives: BTreeMap<String, DriftEvent>,
@@ -69,6 +84,7 @@ impl Log {
             most,
             events: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
             triggers: BTreeMap::new(),
             lives: BTreeMap::new(),
         }
@@ -86,6 +102,9 @@ impl Log {
             None => {
                 let incident = &event.incident;
                 let key = (incident.opened_at, incident.id.clone());
+                if let Some(at) = incident.acknowledged_at {
+                    self.acknowledge(&incident.id, at, None);
+                }
                 let last = self.incidents.get(&key);
                 if last.is_none_or(|last| last.incident.sequence <= incident.sequence) {
                     self.incidents.insert(key, event.clone());
@@ -95,6 +114,18 @@ impl Log {
         self.events.insert((event.decided_at, event.id.clone()), event);
         cut(&mut self.incidents, self.most, is_closed);
         cut(&mut self.events, self.most, |_| true)
+    }
+
+    /// Takes that someone looks at an incident; who it is comes with the command alone.
+    pub fn acknowledge(&mut self, incident: &str, at: Time, actor: Option<String>) {
+        let known = self.acknowledged.entry(incident.to_owned()).or_insert(Acknowledged { at, actor: None });
+        if known.at <= at {
+            *known = Acknowledged { at, actor: actor.or(known.actor.take()) };
+        }
+        if self.acknowledged.len() > 2 * self.most {
+            let known = &self.incidents;
+            self.acknowledged.retain(|id, _| known.keys().any(|(_, known)| known == id));
+        }
     }
 
     pub fn trigger(&mut self, trigger: RetrainingTrigger) {
@@ -111,8 +142,12 @@ impl Log {
     }
 
     pub fn incidents(&self, state: Option<State>) -> impl Iterator<Item = IncidentAnswer<'_>> {
-        let all = self.incidents.values().rev();
-        let answers = all.map(|event| IncidentAnswer { state: State::of(is_closed(event)), event });
+        let answers = self.incidents.values().rev().map(|event| IncidentAnswer {
+            state: State::of(is_closed(event)),
+            acknowledged: self.acknowledged.get(&event.incident.id),
+            muted: false,
+            event,
+        });
         answers.filter(move |answer| state.is_none_or(|state| state == answer.state))
     }
 

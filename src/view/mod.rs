@@ -1,6 +1,6 @@
 //! What people look at: the records that leave driftline, gathered into a bounded history.
 //!
-//! A [`View`] takes window reports, drift events, triggers and references as they come, in any order and
+//! A [`View`] takes window reports, drift events, triggers, commands and references as they come, in any order and
 //! again, and answers for all models: what is now, what was, what is open. It decides nothing, knows no
 //! topic and no clock, and never grows beyond its [`Limits`]: the oldest goes first, and is counted.
 
@@ -14,11 +14,11 @@ mod tests;
 
 pub use answers::{FeatureAnswer, HeatMap, ModelsAnswer, Series};
 pub use history::FIGURES;
-pub use incidents::{EventsAnswer, IncidentAnswer, State, TriggerAnswer};
+pub use incidents::{Acknowledged, EventsAnswer, IncidentAnswer, State, TriggerAnswer};
 pub use references::ReferencesAnswer;
 pub use shared::SharedView;
 
-use crate::policy::record::{DriftEvent, RetrainingTrigger, WindowReport};
+use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, Status, WindowReport};
 use crate::words::ModelKey;
 use history::History;
 use incidents::Log;
@@ -124,6 +124,16 @@ impl View {
     pub fn event(&mut self, event: DriftEvent) {
         self.revision += 1;
         self.dropped.events += self.log.event(event);
+    }
+
+    /// Takes a command, as it was sent or with what became of it.
+    pub fn command(&mut self, command: Command) {
+        let Command { status, effective_at, target, actor, .. } = command;
+        let is_done = command.r#type == "incident.acknowledge" && status == Some(Status::Applied);
+        if let (true, Some(at), Some(incident)) = (is_done, effective_at, target) {
+            self.revision += 1;
+            self.log.acknowledge(&incident, at, Some(actor));
+        }
     }
 
     /// Takes a retraining trigger.

@@ -287,3 +287,43 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+#[test]
+fn who_looks_at_an_incident_is_known_from_its_command_and_that_someone_does_from_its_events() {
+    let mut view = View::default();
+    let mut opened = event("a", 1, Transition::Detected, 1);
+    opened.incident.acknowledged_at = None;
+    view.event(opened.clone());
+    let of = |view: &View| said(view.incidents(None).next().unwrap())["acknowledged"].clone();
+    assert_eq!(of(&view), Value::Null);
+    let at = Time::from_ms(7_200_000);
+    let command = Command::new("cmd_1".into(), "incident.acknowledge", "fraud".into(), "ann", Time::EPOCH);
+    let command = Command { target: Some("inc_a".into()), ..command };
+    view.command(command.clone());
+    view.command(command.clone().answered(Err("no".into()), Some(at)));
+    assert_eq!(of(&view), Value::Null, "sent, or refused");
+    let mut later = event("a", 3, Transition::Escalated, 2);
+    later.incident.acknowledged_at = Some(at);
+    view.event(later);
+    assert_eq!(of(&view), json!({"at": at, "actor": null}));
+    view.command(command.answered(Ok(()), Some(at)));
+    view.event(opened);
+    assert_eq!(of(&view), json!({"at": at, "actor": "ann"}));
+}
+
+#[test]
+fn an_incident_is_muted_while_a_mute_of_the_last_window_covers_it() {
+    let mut view = View::default();
+    let event = DriftEvent { segment: key().segment, ..event("a", 1, Transition::Detected, 1) };
+    let muted = |hours: i64| {
+        let mute = json!({"id": "cmd_1", "scope": {"version": null, "segment": null, "feature": event.feature},
+            "until": Time::from_ms(hours * 3_600_000), "actor": "ann", "reason": null});
+        vec![serde_json::from_value(mute).unwrap()]
+    };
+    view.event(event.clone());
+    view.report(WindowReport { mutes: muted(9), ..report(1, &[]) });
+    let is_muted = |view: &View| view.incidents(None).next().unwrap().muted;
+    assert!(is_muted(&view));
+    view.report(WindowReport { mutes: vec![], ..report(2, &[]) });
+    assert!(!is_muted(&view));
+}

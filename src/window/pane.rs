@@ -48,6 +48,12 @@ impl Flow {
         self.lost -= other.lost;
     }
 
+    /// The same rows, of which none is in the pane: those that were are in conflict with it.
+    #[must_use]
+    pub fn turned_away(self) -> Flow {
+        Flow { events: 0, conflict: self.conflict + self.events, ..self }
+    }
+
     /// Share of the rows that are in the pane (0 to 1); 1 when there are none at all.
     pub fn completeness(&self) -> f64 {
         let all = self.events + self.late + self.idle_late + self.conflict + self.lost;

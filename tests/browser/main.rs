@@ -4,8 +4,9 @@ mod driver;
 mod speed;
 mod world;
 
+use driftline::policy::record::{Command, WindowReport};
 use driftline::report::{self, Data, Kind};
-use driftline::words::Name;
+use driftline::words::{Name, Time};
 use driver::Browser;
 use serde_json::json;
 use std::time::Duration;
@@ -201,6 +202,56 @@ fn actions_are_offered_where_commands_are_taken_and_say_what_is_meant() {
 }
 
 #[test]
+fn an_incident_that_someone_looks_at_says_who_and_is_not_offered_again() {
+    let world = World::with(history(), true, None);
+    let mut browser = opened(&world, "");
+    browser.wait("document.querySelectorAll('.card .action').length === 3");
+    world.view.change(|view| {
+        let command =
+            Command::new("cmd_1".into(), "incident.acknowledge", "fraud".into(), "ann", Time::EPOCH);
+        let target = Some(event("feature_0000").incident.id);
+        let command = Command { target, ..command };
+        view.command(command.clone());
+        view.command(command.clone().answered(Err("it is not open".into()), Some(Time::EPOCH)));
+        view.command(command.answered(Ok(()), Some(Time::EPOCH)));
+    });
+    browser.wait_text("acknowledged by ann");
+    browser.wait("document.querySelectorAll('.card .action').length === 2");
+    nothing_wrong(&mut browser, &world.home());
+}
+
+#[test]
+fn a_window_is_accepted_after_it_is_said_what_that_means_and_not_a_segments() {
+    let mut view = history();
+    view.report(WindowReport { segment: vec!["eu".into()], ..world::report(3, 2) });
+    let world = World::with(view, true, None);
+    let mut browser = opened(&world, MODEL);
+    browser.wait("document.querySelector('.head .action')");
+    let button = browser.eval("document.querySelector('.head .action').textContent");
+    assert_eq!(button, json!("Accept this window as reference"));
+    browser.eval("window.confirm = (text) => { window.asked = text; return window.said ?? false; }");
+    browser.click(".head .action");
+    browser.wait("window.asked?.includes('open incidents end')");
+    browser.eval("window.said = true");
+    browser.click(".head .action");
+    browser.wait_text("Accept this window as reference: applied");
+    let sent = world.commands.lock().unwrap().clone();
+    assert_eq!(sent.len(), 1, "nothing is sent without a yes");
+    assert_eq!(
+        [&sent[0]["type"], &sent[0]["model"], &sent[0]["version"], &sent[0]["segment"]],
+        [&json!("reference.accept_window"), &json!("fraud"), &json!("7"), &json!(null)]
+    );
+    browser.eval("location.hash = '#/'");
+    browser.wait("document.querySelectorAll('tbody td a').length >= 2");
+    browser.eval(
+        "[...document.querySelectorAll('tbody td a')].find((a) => a.textContent.includes('eu')).click()",
+    );
+    browser.wait("document.querySelector('h1')?.textContent.includes('eu')");
+    assert_eq!(browser.eval("document.querySelectorAll('.head .action').length"), json!(0));
+    nothing_wrong(&mut browser, &world.home());
+}
+
+#[test]
 fn with_a_token_one_signs_in_to_act_and_out_again() {
     let world = World::with(history(), true, Some("a-token-of-many-characters"));
     let mut browser = opened(&world, "");
@@ -280,5 +331,33 @@ fn a_report_is_one_file_that_asks_nobody_and_works_inside_another_page() {
     browser.open(&format!("file://{}/notebook.html", directory.path().display()));
     let tree = browser.call("Page.getFrameTree", json!({}));
     assert_eq!(tree["frameTree"]["childFrames"].as_array().unwrap().len(), 1);
+    nothing_wrong(&mut browser, "file://");
+}
+
+#[test]
+fn a_check_shows_both_sides_of_every_feature_small_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    let rows = |of: fn(i64) -> i64| -> String {
+        let lines = (0..2_000).map(|row| format!("{},{}\n", of(row), ["a", "b"][(row % 2) as usize]));
+        ["level,group\n".to_owned()].into_iter().chain(lines).collect()
+    };
+    std::fs::write(file("before.csv"), rows(|row| row % 7)).unwrap();
+    std::fs::write(file("now.csv"), rows(|row| row % 3 + 4)).unwrap();
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_driftline"));
+    check.args(["check", "--reference"]).arg(file("before.csv")).arg("--current").arg(file("now.csv"));
+    let report = check.args(["--format", "html"]).output().unwrap();
+    assert_eq!(report.status.code(), Some(1), "drift: {}", String::from_utf8_lossy(&report.stderr));
+    std::fs::write(file("report.html"), report.stdout).unwrap();
+
+    let mut browser = Browser::start(1280, 900);
+    browser.open(&format!("file://{}", file("report.html").display()));
+    browser.wait("document.querySelectorAll('tbody svg.small').length === 2");
+    browser.wait_text("1 discrete, 1 categorical");
+    browser.wait_text("000 in the reference");
+    browser.click("tbody a");
+    browser.wait_text("Rows by bin");
+    // Values 0 to 6 were as many each; of 4 there are a third now.
+    browser.wait("document.body.innerText.includes('286 (14.3 %)') && document.body.innerText.includes('667 (33.35 %)')");
     nothing_wrong(&mut browser, "file://");
 }

@@ -53,7 +53,7 @@ pub fn event(feature: &str) -> DriftEvent {
     (event.model, event.version, event.segment) = ("fraud".into(), "7".into(), Vec::new());
     event.feature = Some(feature.into());
     event.explanation = format!("{feature} moved up");
-    event.incident.closed_at = None;
+    (event.incident.closed_at, event.incident.acknowledged_at) = (None, None);
     event
 }
 

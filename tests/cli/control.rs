@@ -15,6 +15,11 @@ fn help_tells_how_a_trigger_is_closed() {
 }
 
 #[test]
+fn help_tells_what_it_means_to_accept_a_window() {
+    insta::assert_snapshot!(Place::new().run("reference accept --help").fine());
+}
+
+#[test]
 fn a_command_that_lacks_something_is_told_what() {
     let place = Place::new();
     place.write("c.toml", CONFIG);
@@ -41,9 +46,11 @@ fn a_command_that_lacks_something_is_told_what() {
 fn without_a_broker_nothing_is_sent_and_the_exit_code_is_3() {
     let place = Place::new();
     place.write("c.toml", CONFIG);
-    let ran = place.run("trigger request --config c.toml --model fraud");
-    assert_eq!((ran.code, &*ran.stdout), (3, ""), "{}", ran.stderr);
-    assert!(ran.stderr.contains("no Kafka broker answers"), "{}", ran.stderr);
+    for what in ["trigger request", "reference accept"] {
+        let ran = place.run(&format!("{what} --config c.toml --model fraud"));
+        assert_eq!((ran.code, &*ran.stdout), (3, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains("no Kafka broker answers"), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -75,6 +82,17 @@ fn a_replay_honours_commands_at_their_times() {
     );
     place.write("sent.jsonl", &mute(""));
     assert_eq!(detected(" --control sent.jsonl"), detected(""), "sent after the rows: it is never done");
+
+    let accept = r#"{"schema_version":1,"id":"cmd_2","type":"reference.accept_window","model":"model","reason":"as it is","actor":"ann","at":"2026-03-04T11:00:00Z","effective_at":"1970-01-01T00:16:40Z","status":"applied"}"#;
+    place.write("accept.jsonl", &format!("{accept}\n"));
+    let ran = place.run("replay before.csv --time row --reference before.csv --window 500s --slide 100s --control accept.jsonl");
+    let made: Vec<_> =
+        ran.lines().into_iter().filter(|record| record["type"] == "reference_published").collect();
+    assert_eq!(made.len(), 1, "{}", ran.stderr);
+    assert_eq!(
+        (&made[0]["origin"], &made[0]["actor"], &made[0]["rows"], &made[0]["decided_at"]),
+        (&"accepted_window".into(), &"ann".into(), &500.into(), &"1970-01-01T00:16:40.000Z".into())
+    );
 
     place.write("bad.jsonl", "{}\n");
     let ran =

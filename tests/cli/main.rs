@@ -10,6 +10,7 @@ mod control;
 mod demo;
 mod general;
 mod init;
+mod list;
 mod reference;
 mod replay;
 mod report;

@@ -94,9 +94,7 @@ fn is_near(feature: &Json, metric: &str, expected: f64) -> Result<bool, String> 
             [0.001, 0.01, 0.05].iter().filter(is_far).all(|side| (p < *side) == (expected < *side))
         }
         "wasserstein_norm" => within("wasserstein") && near("wasserstein", (0.01 * expected).max(0.0075)),
-        // By the middles of cells: three hundredths of a standard deviation and of the score; 0.86 standard
-        // errors are that between 1,000 rows and 4,500.
-        "z_clipped" => near("z_score", 0.86 + 0.03 * expected.abs()),
+        "z_clipped" => within("z_score") && near("z_score", 0.01 * expected.abs().max(1.0)),
         _ => return Ok(false),
     };
     if is_near { Ok(true) } else { Err(format!("{} {}", feature["measures"], feature["tests"])) }

@@ -3,7 +3,11 @@
 
 use crate::faults::{Bus, InDeltas, PARTITIONS, topics, with_faults};
 use crate::world::{self, Row, SLIDE_MS, comparable};
-use driftline::engine::{EvaluatorSettings, MadeReference, Output, Pipeline, SketcherSettings};
+use driftline::engine::{
+    Evaluator, EvaluatorSettings, MadeReference, Output, Pipeline, Position, Sketcher, SketcherSettings,
+    SourceState,
+};
+use driftline::event::RowBuffer;
 use driftline::policy::record::WindowReport;
 use driftline::policy::{BootstrapSettings, ModelSettings, OnMissingReference};
 use driftline::reference::{Origin, Profile, References};
@@ -93,7 +97,7 @@ fn it_is_the_same_whatever_fails_and_whoever_hears_of_it_when() {
 }
 
 /// Rows of one version in its panes from `start` to before `end`.
-fn raw<'r>(rows: &'r [Row], version: &'r str, start: Time, end: Time) -> impl Iterator<Item = &'r Row> {
+pub fn raw<'r>(rows: &'r [Row], version: &'r str, start: Time, end: Time) -> impl Iterator<Item = &'r Row> {
     let is_in = move |row: &&Row| {
         row.model == "fraud" && row.version == version && start.ms() <= row.time_ms && row.time_ms < end.ms()
     };
@@ -101,7 +105,7 @@ fn raw<'r>(rows: &'r [Row], version: &'r str, start: Time, end: Time) -> impl It
 }
 
 /// Counts of `x` in the bins of the profile, from the rows themselves.
-fn binned<'r>(profile: &Profile, rows: impl Iterator<Item = &'r Row>) -> Vec<f64> {
+pub fn binned<'r>(profile: &Profile, rows: impl Iterator<Item = &'r Row>) -> Vec<f64> {
     let Basis::Ordered(cells) = &*profile.features()[profile.position("x").unwrap()].basis else {
         panic!("x")
     };
@@ -225,4 +229,59 @@ fn it_takes_rows_enough_and_time_enough_and_none_from_too_far_back() {
     assert_eq!(at(&few(6)), Some((6000, 1000)));
     // A thousandth row comes only after the longest time, whatever is gathered.
     assert_eq!(at(&few(20)), None);
+}
+
+#[test]
+fn rows_that_a_rolling_change_left_uncounted_are_in_conflict_or_left_out_and_never_missing() {
+    let rows = rows_of(4, 9_000, |x, _| x);
+    let (gathers, two) = bootstrapping(settings(true));
+    // The first pane has rows of an instance that waits alone, the second and third some of them.
+    let waits = |i: usize| i < 1000 || (i < 3000 && i.is_multiple_of(4));
+    let alone = |from: usize| (from..3000).filter(|i| waits(*i)).count() as u64;
+    for is_first in [true, false] {
+        let mut instances = [Sketcher::new(world::sketcher_settings()), Sketcher::new(gathers.clone())];
+        for (sketcher, partition) in instances.iter_mut().zip(0..) {
+            let source = ("in".into(), partition);
+            sketcher.assign(Position { source, next_offset: 0, state: SourceState::default() });
+            sketcher.set_topics(vec![("in".into(), 2)]);
+        }
+        let (mut evaluator, mut references) = (Evaluator::new(two.clone()), References::default());
+        let (mut buffer, mut outputs) = (RowBuffer::default(), Vec::new());
+        for (i, row) in rows.iter().enumerate() {
+            let by = usize::from(!waits(i));
+            let source = instances[by].source("in", by as i32);
+            instances[by].take(source, i as i64, None, Ok(buffer.of(&row.event())), &references);
+            if i % 500 < 499 {
+                continue;
+            }
+            // From here on nobody writes to the partition of the one that waits.
+            let idle = ("in".into(), 0);
+            instances[0].set_idle(&idle, i > 3000);
+            let order = if is_first { [0, 1] } else { [1, 0] };
+            let drained = order.map(|at| instances[at].drain());
+            let (deltas, progress): (Vec<_>, Vec<_>) =
+                drained.into_iter().map(|drained| (drained.deltas, drained.progress)).unzip();
+            for delta in deltas.into_iter().flatten() {
+                let offset = evaluator.next_offset();
+                evaluator.merge(offset, Time::EPOCH, delta.into_delta(), &references);
+            }
+            for progress in progress.into_iter().flatten() {
+                evaluator.hear(evaluator.next_offset(), Time::EPOCH, &progress, &references);
+            }
+            for output in evaluator.take_outputs() {
+                if let Output::Reference(made) = &output {
+                    references.add_profile(made.profile.clone());
+                    references.activate(made.activation(Time::EPOCH));
+                }
+                outputs.push(output);
+            }
+        }
+        let made = made(&outputs, "1").expect("a reference");
+        assert_eq!((made.start.ms(), made.decided_at.ms()), (SLIDE_MS, 5 * SLIDE_MS));
+        assert_eq!(made.rows, 4000 - alone(1000));
+        let x = &made.profile.features()[made.profile.position("x").unwrap()].sketch.tally;
+        assert_eq!((x.missing, x.rows()), (0, made.rows));
+        let before = reports(&outputs, "1").find(|report| report.window.end.ms() == 4 * SLIDE_MS).unwrap();
+        assert_eq!((before.window.events, before.window.conflict), (4000 - alone(1000), alone(1000)));
+    }
 }

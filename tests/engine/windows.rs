@@ -229,3 +229,41 @@ fn one_row_of_the_year_1_costs_no_closing_of_all_the_panes_since() {
     assert_eq!(found[4..], whole(&without));
     assert!(pipeline.evaluator().open_rows() > 0);
 }
+
+#[test]
+fn a_feature_that_is_gone_is_a_fault_of_the_schema_told_once_and_holds_back_retraining() {
+    let rows: Vec<Row> = (0..20_000_u16)
+        .map(|i| Row {
+            model: "fraud",
+            version: "1",
+            country: "de",
+            time_ms: i.into(),
+            x: Some(f64::from(i) * 0.618_034 % 1.0).filter(|_| !(6000..10_000).contains(&i) && i % 50 > 0),
+            c: ["a", "b", "c"][usize::from(i % 3)],
+        })
+        .collect();
+    let mut settings = EvaluatorSettings::clone(&world::evaluator_settings());
+    settings.models.values_mut().for_each(|(model, _)| model.policy.early = Early::Off);
+    let (outputs, ..) = run_with(Arc::new(settings), &rows, 2, 500);
+    let told: Vec<_> = outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Event(event) if event.feature.as_deref() == Some("x") && event.segment.is_empty() => {
+                let told = " is gone: none of the last 1,000 rows has a value, since about";
+                assert!(event.transition == Transition::Resolved || event.explanation.contains(told));
+                Some((event.transition, event.category, event.decided_at.ms()))
+            }
+            _ => None,
+        })
+        .collect();
+    // It is over when the last window with a gap is.
+    let expected = [
+        (Transition::Detected, Category::Schema, 7 * world::SLIDE_MS),
+        (Transition::Escalated, Category::Schema, 9 * world::SLIDE_MS),
+        (Transition::Resolved, Category::Schema, 14 * world::SLIDE_MS),
+    ];
+    assert_eq!(told, expected);
+    let withheld =
+        reports(&outputs).any(|report| report.triggers_withheld.iter().any(|why| why == "block_on"));
+    assert!(withheld && !outputs.iter().any(|output| matches!(output, Output::Trigger(_))));
+}

@@ -198,7 +198,7 @@ fn without_volatile(record: &mut serde_json::Value) {
     for volatile in ["p_value", "summary", "explanation", "offsets"] {
         fields.remove(volatile);
     }
-    for measure in ["ks", "wasserstein"] {
+    for measure in ["ks", "wasserstein", "z_score"] {
         if let Some(measure) = fields.get_mut(measure).and_then(serde_json::Value::as_object_mut) {
             measure.remove("value");
         }

@@ -14,6 +14,8 @@ reference, replays the rows after it with a second a row, and compares each wind
     p_value         ks_pvalue: on the same side of 0.001, 0.01 and 0.05 in 98 % of all cases
     wasserstein     wasserstein_norm: the interval holding it; the value within 1 % or 0.0075 standard
                     deviations, whichever is more, and within 1 % or 0.002 in 95 % of all cases
+    z_score         what this program computes from the clipped rows themselves: the value within 1 % or 0.1,
+                    whichever is more, the interval holding it but for what a quantile is off
     rows, missing   n_valid exactly, null_rate to 1e-12
 
 Where the reference of a feature is constant, there is no standard deviation to measure wasserstein by, and
@@ -47,9 +49,13 @@ WASSERSTEIN_RELATIVE = 0.01
 WASSERSTEIN_MOST = 0.0075
 WASSERSTEIN_MOSTLY = 0.002
 WASSERSTEIN_AGREEMENT = 0.95
+# Of the exact score, and in standard errors; and what the clipping quantiles, which are estimated, may shift.
+Z_RELATIVE = 0.01
+Z_MOST = 0.1
+Z_CLIP = 0.05
 # What an interval of counts may miss of a value that was added up in floating point.
 ROUNDING = 1e-12
-COLUMNS = ("psi", "js", "hellinger", "ks", "ks width", "w", "w discr.", "missing")
+COLUMNS = ("psi", "js", "hellinger", "ks", "ks width", "w", "w discr.", "z", "missing")
 
 
 def main():
@@ -75,7 +81,7 @@ class Found:
 
     def __init__(self):
         self.failures = []
-        self.ks, self.same_side, self.wasserstein = [], [], []
+        self.ks, self.same_side, self.wasserstein, self.z = [], [], [], []
         self.start()
 
     def start(self):
@@ -88,8 +94,8 @@ class Found:
         if not difference <= tolerance:
             self.fail(where, f"{column} {value}, not {expected}")
 
-    def hold_interval(self, where, column, measure, expected):
-        slack = ROUNDING * max(1.0, expected)
+    def hold_interval(self, where, column, measure, expected, slack=None):
+        slack = ROUNDING * max(1.0, expected) if slack is None else slack
         if not measure["low"] - slack <= expected <= measure["high"] + slack:
             self.fail(where, f"{column} {expected} is not in [{measure['low']}, {measure['high']}]")
 
@@ -120,6 +126,13 @@ class Found:
             if errors:
                 parts = [errors[int(q * (len(errors) - 1))] for q in (0.5, 0.9, 0.99, 1.0)]
                 print(f"  of {low} to {high}: {len(errors)}, relative error " + ", ".join(f"{part:.2%}" for part in parts))
+        for what, errors in (
+            ("", [abs(value - exact) for value, exact in self.z]),
+            (" over the score, where that is over 1", [abs(value / exact - 1) for value, exact in self.z if abs(exact) > 1]),
+        ):
+            errors.sort()
+            parts = [errors[int(q * (len(errors) - 1))] for q in (0.5, 0.9, 0.99, 1.0)]
+            print(f"z_score: error{what} of {len(errors)}: " + ", ".join(f"{part:.2g}" for part in parts))
         if share < WASSERSTEIN_AGREEMENT:
             self.fail("all", f"wasserstein is near in {share:.2%} only")
 
@@ -239,6 +252,7 @@ def compare(name, golden, windows, reports, expected, rows, found):
                 found.hold(where, "js", got["measures"]["jensen_shannon"]["value"], js, EXACT)
                 found.hold(where, "hellinger", got["measures"]["hellinger"]["value"], hellinger, EXACT)
             if metrics.get("ks_stat") is not None:
+                compare_z(where, got, bins[feature].z(values(rows, feature, window)), found)
                 compare_ks(where, got, metrics, found)
                 compare_wasserstein(where, got, metrics, bins[feature].is_constant, found)
 
@@ -251,6 +265,17 @@ def compare_ks(where, got, metrics, found):
     found.ks.append(abs(ks["value"] - exact))
     p = got["tests"]["shape"]["p_value"]
     found.same_side.append(all((p < side) == (metrics["ks_pvalue"] < side) for side in P_SIDES))
+
+
+def compare_z(where, got, exact, found):
+    score = got["measures"]["z_score"]
+    if exact is None or score is None:
+        if score is not exact:
+            found.fail(where, f"z_score {score}, not {exact}")
+        return
+    found.hold(where, "z", score["value"], exact, max(Z_RELATIVE * abs(exact), Z_MOST))
+    found.hold_interval(where, "z_score", score, exact, max(Z_RELATIVE * abs(exact), Z_CLIP))
+    found.z.append((score["value"], exact))
 
 
 def compare_wasserstein(where, got, metrics, is_constant, found):
@@ -311,10 +336,25 @@ class Deciles(Bins):
     def __init__(self, reference):
         ordered = sorted(map(float, reference))
         self.edges = sorted({self.quantile(ordered, j / 10) for j in range(1, 10)})
+        self.clip = self.quantile(ordered, 0.001), self.quantile(ordered, 0.999)
+        self.side = self.clipped(reference)
         super().__init__(reference)
 
     def bin(self, value):
         return bisect_left(self.edges, float(value))
+
+    def clipped(self, values):
+        """Mean of the clipped values, and the square of its standard error."""
+        clipped = [min(max(float(value), self.clip[0]), self.clip[1]) for value in values]
+        mean = math.fsum(clipped) / len(clipped)
+        return mean, math.fsum((value - mean) ** 2 for value in clipped) / (len(clipped) - 1) / len(clipped)
+
+    def z(self, window):
+        """Welch's z of the clipped values; none where the reference has no range."""
+        if self.clip[0] == self.clip[1]:
+            return None
+        (mean, error), (of_reference, reference_error) = self.clipped(window), self.side
+        return (mean - of_reference) / math.sqrt(error + reference_error)
 
     @staticmethod
     def quantile(ordered, q):

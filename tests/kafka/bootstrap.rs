@@ -14,9 +14,9 @@ const BOOTSTRAP: &str = "[bootstrap]\nmin_rows = 400\nmin_duration = '100s'\nmax
     [references]\nlead = '5s'\n";
 
 /// Model, version, start and id of what was made.
-type Made = BTreeSet<[String; 4]>;
+pub type Made = BTreeSet<[String; 4]>;
 
-fn made(records: &[Value], id: &str) -> Made {
+pub fn made(records: &[Value], id: &str) -> Made {
     let text = |record: &Value, field: &str| record[field].as_str().expect("a text").to_owned();
     let fields = ["model", "version", "effective_from", id];
     records.iter().map(|record| fields.map(|field| text(record, field))).collect()

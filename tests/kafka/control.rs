@@ -26,7 +26,7 @@ fn on_topic(deployment: &Deployment) -> Vec<(Record, Value)> {
 }
 
 /// What was said of each command, by id.
-fn answers(deployment: &Deployment) -> BTreeMap<String, Vec<Value>> {
+pub fn answers(deployment: &Deployment) -> BTreeMap<String, Vec<Value>> {
     let mut answers: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (_, value) in on_topic(deployment).into_iter().filter(|(_, value)| value["status"].is_string()) {
         answers.entry(value["id"].as_str().expect("an id").to_owned()).or_default().push(value);
@@ -140,7 +140,7 @@ fn first_trigger(deployment: &Deployment) -> String {
 }
 
 /// What `replay` says that is told the commands of the topic.
-fn replayed(deployment: &Deployment, events: &[String]) -> Decided {
+pub fn replayed(deployment: &Deployment, events: &[String]) -> Decided {
     let path: PathBuf = deployment.dir.path().join("control.jsonl");
     let lines = on_topic(deployment).into_iter().filter(|(_, value)| !value.is_null());
     let lines: String = lines.map(|(_, value)| format!("{value}\n")).collect();

@@ -221,7 +221,7 @@ fn without_volatile(record: &mut Value) {
             for volatile in ["p_value", "summary", "explanation", "offsets", "cluster_id", "reference"] {
                 fields.remove(volatile);
             }
-            for measure in ["ks", "wasserstein"] {
+            for measure in ["ks", "wasserstein", "z_score"] {
                 if let Some(measure) = fields.get_mut(measure).and_then(Value::as_object_mut) {
                     measure.remove("value");
                 }

@@ -68,7 +68,12 @@ fn event(model: &str, version: &str, time: i64, features: Value, country: &str) 
 
 /// A deployment with references for all models, and what `replay` says of `events`.
 pub fn deployment(seed: u64, events: &[String]) -> (Deployment, Decided) {
-    let deployment = Deployment::new(PARTITIONS as i32, SETTINGS);
+    deployment_with(SETTINGS, seed, events)
+}
+
+/// The same with these settings.
+pub fn deployment_with(settings: &str, seed: u64, events: &[String]) -> (Deployment, Decided) {
+    let deployment = Deployment::new(PARTITIONS as i32, settings);
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 99);
     let rows =
         (0..5000).map(|_| format!("{},{}\n", rng.random::<f64>(), ["a", "b", "c"][rng.random_range(0..3)]));
@@ -230,13 +235,31 @@ pub fn while_rows_come<T>(
     })
 }
 
+/// The same configuration with so many workers.
+fn with_workers(config: PathBuf, workers: u32) -> PathBuf {
+    let text = std::fs::read_to_string(&config).expect("the configuration can be read");
+    let input = format!("[input]\nworkers = {workers}\n");
+    std::fs::write(&config, text.replacen("[input]\n", &input, 1)).expect("it can be written");
+    config
+}
+
 /// Kills one of two instances at random moments, so many times, and starts it again at once.
 fn kill_at_random(is_static: bool, properties: &str, seed: u64, times: u32, rows: usize, time: Duration) {
     let events = stream(seed, rows);
     let (deployment, expected) = deployment(seed, &events);
     let configs = ["one", "two"].map(|name| configure(&deployment, name, is_static, properties));
+    kill_one_of(&deployment, &configs, &events, &expected, (seed, times, time));
+}
+
+fn kill_one_of(
+    deployment: &Deployment,
+    configs: &[PathBuf; 2],
+    events: &[String],
+    expected: &Decided,
+    (seed, times, time): (u64, u32, Duration),
+) {
     let mut instances: Vec<Driftline> = configs.iter().map(|config| Driftline::start(config)).collect();
-    while_rows_come(&deployment, &events, time, || {
+    while_rows_come(deployment, events, time, || {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let longest = time.as_millis() as u64 * 7 / 5 / u64::from(times);
         for _ in 0..times {
@@ -247,7 +270,7 @@ fn kill_at_random(is_static: bool, properties: &str, seed: u64, times: u32, rows
             instances[which] = Driftline::spawn(&configs[which], &[]);
         }
     });
-    assert_as_if_nothing_had_happened(&deployment, &expected, instances, events.len());
+    assert_as_if_nothing_had_happened(deployment, expected, instances, events.len());
 }
 
 #[test]
@@ -258,6 +281,14 @@ fn sigkill_of_one_of_two_instances_at_twenty_random_moments_changes_nothing() {
 #[test]
 fn sigkill_of_instances_without_a_name_changes_nothing() {
     kill_at_random(false, CLASSIC, 21, 4, 12_000, Duration::from_secs(20));
+}
+
+#[test]
+fn sigkill_of_instances_with_two_workers_each_changes_nothing() {
+    let (seed, events) = (23, stream(23, 12_000));
+    let (deployment, expected) = deployment(seed, &events);
+    let configs = ["one", "two"].map(|name| with_workers(configure(&deployment, name, true, CLASSIC), 2));
+    kill_one_of(&deployment, &configs, &events, &expected, (seed, 4, Duration::from_secs(20)));
 }
 
 #[test]

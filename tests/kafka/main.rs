@@ -2,6 +2,7 @@
 //! (`SCHEMA_REGISTRY`); `make test` starts both. Every test makes its own topics and groups, so
 //! that all run at once on one broker.
 
+mod accept;
 mod avro_input;
 mod bad_input;
 mod bootstrap;
@@ -18,6 +19,7 @@ mod commands;
 mod control;
 mod deployment;
 mod exactly_once;
+mod expiry;
 mod main_job;
 mod page;
 #[path = "../support/mod.rs"]

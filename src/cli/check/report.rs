@@ -99,8 +99,8 @@ pub(super) fn warnings(
             warnings.push(Warning { code: Code::HeavyTail, feature: feature.feature.clone(), message });
         }
         for question in Question::ALL {
-            // That numbers have no unseen categories is no news.
-            let is_news = question != Question::Unseen || !feature.kind.is_numeric();
+            // That only categories can be unseen is no news.
+            let is_news = question != Question::Unseen || feature.kind == Kind::Categorical;
             if let Answer::Untestable(why @ (Untestable::NotApplicable(_) | Untestable::TooFewCells)) =
                 comparison.answer(question)
                 && is_news

@@ -1,11 +1,12 @@
-//! `incident acknowledge | close`.
+//! `incident acknowledge | close | list`.
 
 use super::SenderArgs;
+use super::list::{self, ListArgs};
 use crate::cli::Ran;
 use crate::policy::record::Command as Record;
 use clap::{Args, Subcommand};
 
-/// Act on an open incident
+/// Act on an open incident, or list them
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
     /// Say that someone looks at it
@@ -17,6 +18,11 @@ pub(in crate::cli) enum Command {
         driftline incident close inc_0123456789abcdef0123456789abcdef --config driftline.toml --model fraud \
         --reason 'a holiday'")]
     Close(IncidentArgs),
+    /// List those that are open, as a running instance knows them
+    #[command(after_help = "Examples:\n  \
+        driftline incident list --config driftline.toml\n  \
+        driftline incident list --config driftline.toml --url http://10.0.0.7:9600 --model fraud --format json")]
+    List(ListArgs),
 }
 
 #[derive(Args)]
@@ -31,6 +37,7 @@ pub(in crate::cli) fn run(command: &Command) -> Ran {
     let (kind, IncidentArgs { id, sender }) = match command {
         Command::Acknowledge(args) => ("incident.acknowledge", args),
         Command::Close(args) => ("incident.close", args),
+        Command::List(args) => return list::incidents(args),
     };
     sender.send(&Record { target: Some(id.clone()), ..sender.command(kind) })
 }

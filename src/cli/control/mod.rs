@@ -1,6 +1,8 @@
-//! `mute`, `unmute`, `incident` and `trigger`: commands to the running service, over the control topic.
+//! `mute`, `unmute`, `incident` and `trigger`: commands to the running service, over the control topic, and
+//! what there is to act on.
 
 mod incident;
+mod list;
 mod mute;
 mod trigger;
 
@@ -50,13 +52,13 @@ pub(super) struct SenderArgs {
 
 impl SenderArgs {
     /// A command of this type that names nothing beside the model yet.
-    fn command(&self, kind: &str) -> Command {
+    pub(super) fn command(&self, kind: &str) -> Command {
         let command = Command::new(command_id(), kind, self.model.as_str().into(), &self.actor, now());
         Command { reason: self.reason.clone(), ..command }
     }
 
     /// Sends `command`, and waits for its end if that is asked for.
-    fn send(&self, command: &Command) -> Ran {
+    pub(super) fn send(&self, command: &Command) -> Ran {
         let config = Config::load(&self.config).map_err(Error::from)?;
         let takes_any = config.input.unknown_models == UnknownModels::Monitor;
         if config.model(&self.model).is_none() && !takes_any {

@@ -1,12 +1,13 @@
-//! `trigger acknowledge | close | request`.
+//! `trigger acknowledge | close | request | list`.
 
 use super::SenderArgs;
+use super::list::{self, ListArgs};
 use crate::cli::Ran;
 use crate::policy::record::{Command as Record, Outcome};
 use crate::words::Name;
 use clap::{Args, Subcommand, ValueEnum};
 
-/// Act on a retraining trigger, or ask for one
+/// Act on a retraining trigger, ask for one, or list them
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
     /// Say that a run has begun: from then on it has policy.retrain.run_ttl
@@ -25,6 +26,9 @@ pub(in crate::cli) enum Command {
     #[command(after_help = "Example:\n  \
         driftline trigger request --config driftline.toml --model fraud --version 7 --reason 'new labels'")]
     Request(RequestArgs),
+    /// List those that are open, as a running instance knows them
+    #[command(after_help = "Example:\n  driftline trigger list --config driftline.toml")]
+    List(ListArgs),
 }
 
 #[derive(Args)]
@@ -90,5 +94,6 @@ pub(in crate::cli) fn run(command: &Command) -> Ran {
             let version = version.as_deref().map(Name::from);
             sender.send(&Record { version, ..sender.command("trigger.request") })
         }
+        Command::List(args) => list::triggers(args),
     }
 }

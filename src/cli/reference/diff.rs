@@ -86,7 +86,7 @@ struct FeatureSide {
 impl From<&FeatureProfile> for FeatureSide {
     fn from(feature: &FeatureProfile) -> Self {
         let Tally { missing, invalid, .. } = feature.sketch.tally;
-        let summary = Summary::of(&feature.basis, &feature.sketch);
+        let summary = Summary::of(&feature.sketch, &feature.basis);
         FeatureSide { kind: feature.kind, rows: feature.valid(), missing, invalid, summary }
     }
 }

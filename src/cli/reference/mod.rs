@@ -1,5 +1,6 @@
 //! `reference`: profiles as files, and what is in force.
 
+mod accept;
 mod build;
 mod diff;
 mod publish;
@@ -19,6 +20,7 @@ pub(super) enum Command {
     Publish(publish::PublishArgs),
     Activate(publish::ActivateArgs),
     Rollback(publish::RollbackArgs),
+    Accept(accept::AcceptArgs),
     List(publish::ListArgs),
 }
 
@@ -30,6 +32,7 @@ pub(super) fn run(command: Command) -> Ran {
         Command::Publish(args) => publish::publish(&args),
         Command::Activate(args) => publish::activate(&args),
         Command::Rollback(args) => publish::rollback(&args),
+        Command::Accept(args) => accept::run(&args),
         Command::List(args) => publish::list(&args),
     }
 }

@@ -154,7 +154,7 @@ pub(super) fn list(args: &ListArgs) -> Ran {
                     activation.effective_from.to_string(),
                     activation.reference_id.to_string(),
                     rows.unwrap_or_else(|| "gone".into()),
-                    format!("{:?}", activation.origin).to_lowercase(),
+                    activation.origin.as_str().to_owned(),
                     activation.actor.clone(),
                     activation.reason.clone().unwrap_or_default(),
                 ]);

@@ -62,7 +62,7 @@ impl<'a> ShownFeature<'a> {
             missing: tally.missing,
             invalid: tally.invalid,
             cells: feature.basis.cells(),
-            summary: Summary::of(&feature.basis, &feature.sketch),
+            summary: Summary::of(&feature.sketch, &feature.basis),
             top: top(feature),
             early: feature.early.as_ref(),
         }

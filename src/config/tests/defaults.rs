@@ -125,12 +125,13 @@ sensitive = false
 "#;
 
 /// Keys that the contract's text leaves to the defaults.
-const BESIDE_THE_CONTRACT: [&str; 20] = [
+const BESIDE_THE_CONTRACT: [&str; 21] = [
     "schema_registry.url",
     "schema_registry.basic_auth",
     "schema_registry.basic_auth_file",
     "input.schemas",
     "input.allow",
+    "input.workers",
     "input.fields.id",
     "input.fields.model",
     "input.fields.version",
@@ -192,7 +193,7 @@ fn the_defaults_are_read_in_their_units() {
     assert_eq!((config.window.grid.panes(), config.window.grid.size_ms()), (24, 24 * HOUR));
     assert_eq!((config.window.grid.look_ms(), config.window.grid.reach()), (10_000, 24));
     assert_eq!(good("window.grow_to = \"7d\"\n").window.grid.reach(), 7 * 24);
-    assert_eq!(config.input.max_ahead_ms, 2 * HOUR);
+    assert_eq!((config.input.max_ahead_ms, config.input.workers), (2 * HOUR, 1));
     assert_eq!(config.commit.max_delta_rate_bytes, 8 << 20);
     assert_eq!(config.policy.budget, Budget { false_events: 1.0, per_ms: 30 * 24 * HOUR });
     assert_eq!(

@@ -17,13 +17,13 @@ const MAX_DEPTH: usize = 128;
 
 const MS_PER_DAY: i64 = 86_400_000;
 
-pub(super) type Read<T> = Result<T, BadRecord>;
+pub(crate) type Read<T> = Result<T, BadRecord>;
 
 /// Data that are read from `at` on.
-pub(super) struct Input<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) at: usize,
-    pub(super) schema: &'a WriterSchema,
+pub(crate) struct Input<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) at: usize,
+    pub(crate) schema: &'a WriterSchema,
 }
 
 impl<'a> Input<'a> {
@@ -33,22 +33,12 @@ impl<'a> Input<'a> {
         let schema = self.schema;
         Ok(match &schema.shapes[shape] {
             Shape::Null => Scalar::Null,
-            Shape::Boolean => Scalar::Bool(match self.take(1)? {
-                [0] => false,
-                [1] => true,
-                _ => return Err(self.wrong("a boolean that is neither 0 nor 1")),
-            }),
+            Shape::Boolean => Scalar::Bool(self.boolean()?),
             Shape::Integer => Scalar::Integer(self.long()?.into()),
             Shape::Float => Scalar::Single(f32::from_le_bytes(self.array()?)),
             Shape::Double => Scalar::Number(f64::from_le_bytes(self.array()?)),
             Shape::Text => Scalar::Text(Cow::Borrowed(self.text()?)),
-            Shape::Enum(symbols) => {
-                let index = self.long()?;
-                let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
-                let symbol =
-                    symbol.ok_or_else(|| self.wrong("an enum's symbol that its schema does not have"))?;
-                Scalar::Text(Cow::Borrowed(symbol))
-            }
+            Shape::Enum(symbols) => Scalar::Text(Cow::Borrowed(self.symbol(symbols)?)),
             Shape::Union(branches) => {
                 let branch = self.branch(branches)?;
                 self.scalar(branch, depth + 1)?
@@ -73,7 +63,7 @@ impl<'a> Input<'a> {
     }
 
     /// Passes over a value.
-    pub(super) fn skip(&mut self, shape: usize, depth: usize) -> Read<()> {
+    pub(crate) fn skip(&mut self, shape: usize, depth: usize) -> Read<()> {
         self.check_depth(depth)?;
         let schema = self.schema;
         match &schema.shapes[shape] {
@@ -118,29 +108,49 @@ impl<'a> Input<'a> {
     ) -> Read<()> {
         let mut index = 0;
         loop {
-            let count = self.long()?;
-            if count == 0 {
-                return Ok(());
-            }
-            if count < 0 {
-                self.long()?; // the block's length in bytes, for readers that jump over it
-            }
-            if no_bytes {
-                continue;
-            }
-            let count = count.unsigned_abs();
-            if count > (self.bytes.len() - self.at) as u64 {
-                return Err(self.wrong("a block of more items than there are bytes"));
-            }
-            for _ in 0..count {
-                item(self, index)?;
-                index += 1;
+            match self.block(no_bytes)? {
+                0 => return Ok(()),
+                _ if no_bytes => {}
+                count => {
+                    for _ in 0..count {
+                        item(self, index)?;
+                        index += 1;
+                    }
+                }
             }
         }
     }
 
+    /// The number of items of the next block of an array or map; 0 is the end. Items without bytes
+    /// may be any number.
+    pub(crate) fn block(&mut self, no_bytes: bool) -> Read<u64> {
+        let count = self.long()?;
+        if count < 0 {
+            self.long()?; // the block's length in bytes, for readers that jump over it
+        }
+        let count = count.unsigned_abs();
+        if !no_bytes && count > (self.bytes.len() - self.at) as u64 {
+            return Err(self.wrong("a block of more items than there are bytes"));
+        }
+        Ok(count)
+    }
+
+    pub(crate) fn boolean(&mut self) -> Read<bool> {
+        match self.array()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(self.wrong("a boolean that is neither 0 nor 1")),
+        }
+    }
+
+    pub(crate) fn symbol<'s>(&mut self, symbols: &'s [String]) -> Read<&'s str> {
+        let index = self.long()?;
+        let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
+        symbol.map(String::as_str).ok_or_else(|| self.wrong("an enum's symbol that its schema does not have"))
+    }
+
     /// The branch of a union that was written.
-    pub(super) fn branch(&mut self, branches: &[usize]) -> Read<usize> {
+    pub(crate) fn branch(&mut self, branches: &[usize]) -> Read<usize> {
         let index = self.long()?;
         let branch = usize::try_from(index).ok().and_then(|index| branches.get(index));
         branch.copied().ok_or_else(|| self.wrong("a union's branch that its schema does not have"))
@@ -159,13 +169,13 @@ impl<'a> Input<'a> {
         Ok(Scalar::Number(decimal(unscaled, scale)))
     }
 
-    pub(super) fn text(&mut self) -> Read<&'a str> {
+    pub(crate) fn text(&mut self) -> Read<&'a str> {
         let bytes = self.sized(None)?;
         std::str::from_utf8(bytes).map_err(|_| self.wrong("a string that is not UTF-8, which ends"))
     }
 
     /// The bytes of a value of fixed size, or with its length before it.
-    pub(super) fn sized(&mut self, size: Option<usize>) -> Read<&'a [u8]> {
+    pub(crate) fn sized(&mut self, size: Option<usize>) -> Read<&'a [u8]> {
         match size {
             Some(size) => self.take(size),
             None => {
@@ -176,7 +186,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
         let bytes = self.take(N)?;
         Ok(*bytes.first_chunk().expect("as many bytes were taken"))
     }
@@ -192,7 +202,7 @@ impl<'a> Input<'a> {
     }
 
     /// A zig-zag variable-length integer of at most 64 bits.
-    pub(super) fn long(&mut self) -> Read<i64> {
+    pub(crate) fn long(&mut self) -> Read<i64> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;

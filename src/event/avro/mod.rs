@@ -10,6 +10,7 @@ mod schema;
 mod source;
 mod walk;
 
+pub(crate) use input::Input;
 pub(crate) use schema::Shape;
 pub use schema::WriterSchema;
 pub(super) use source::SchemaCache;

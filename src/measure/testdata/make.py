@@ -153,13 +153,6 @@ def welch(x, r):
     return float(z) if np.isfinite(z) else None
 
 
-def middles(v, edges, lower, upper):
-    """Each value as the middle of its cell between two bounds."""
-    ends = np.clip(np.concatenate([[-np.inf], edges, [np.inf]]), lower, upper)
-    cell = np.searchsorted(edges, v, side="left")
-    return (ends[cell] + ends[cell + 1]) / 2
-
-
 def samples():
     def case(name, r, x):
         r, x = np.round(np.asarray(r, dtype=float), 4), np.round(np.asarray(x, dtype=float), 4)
@@ -177,9 +170,8 @@ def samples():
         moved = float(stats.wasserstein_distance(r, x) / np.std(r)) if varies else None
         clip = np.quantile(r, [0.001, 0.999])
         z = welch(np.clip(x, *clip), np.clip(r, *clip)) if varies else None
-        z_middles = welch(middles(x, np.array(edges), *clip), middles(r, np.array(edges), *clip)) if varies else None
         return {"name": name, "reference": r.tolist(), "window": x.tolist(), "edges": edges, "bin_ends": bin_ends, "psi": psi, "ks": ks,
-                "jensen_shannon": js, "hellinger": hellinger, "wasserstein": moved, "z_clipped": z, "z_middles": z_middles}
+                "jensen_shannon": js, "hellinger": hellinger, "wasserstein": moved, "z_clipped": z}
 
     zeros = lambda k, share: np.where(rng.uniform(size=k) < share, 0.0, rng.exponential(size=k))
     yield case("normal, moved by a quarter", rng.normal(size=1500), rng.normal(0.25, 1, size=600))

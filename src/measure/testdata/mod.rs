@@ -68,8 +68,6 @@ pub(super) struct SampleCase {
     pub wasserstein: Option<f64>,
     /// Welch's z of the clipped values.
     pub z_clipped: Option<f64>,
-    /// Welch's z of the middles of their cells.
-    pub z_middles: Option<f64>,
 }
 
 impl SampleCase {

@@ -18,6 +18,9 @@ fn emit_one_of_each(metrics: &Metrics) {
     RestoreProgressed { partition, remaining: 5 }.emit(metrics);
     RestoreFinished { partition, records, took }.emit(metrics);
     ReferenceActivated { model, version, reference: "ref_1", effective_from: Time::EPOCH }.emit(metrics);
+    let (reference, origin, effective_from, rows) = ("ref_2", "accepted_window", Time::EPOCH, 90);
+    ReferenceMade { model, version, reference, origin, effective_from, rows, stable: Some(true) }
+        .emit(metrics);
     RecordsConsumed { topic, partition, records }.emit(metrics);
     RecordDeadLettered { topic, partition, offset: 9, reason: "no_time", message: why }.emit(metrics);
     LateRecords { model, records: 2 }.emit(metrics);
@@ -129,6 +132,9 @@ fn the_names_and_labels_of_the_metrics_are_these() {
     # HELP driftline_records_late_total Rows that came after their pane's end had passed the watermark.
     # TYPE driftline_records_late_total counter
     driftline_records_late_total{model="fraud"} 2
+    # HELP driftline_references_made_total References made of first rows (bootstrap) or of a window (accepted_window).
+    # TYPE driftline_references_made_total counter
+    driftline_references_made_total{model="fraud",origin="accepted_window"} 1
     # HELP driftline_registry_unavailable_total Requests that the schema registry did not answer.
     # TYPE driftline_registry_unavailable_total counter
     driftline_registry_unavailable_total 1
@@ -178,6 +184,7 @@ fn the_log_says_each_fact_in_a_line() {
     DEBUG restore progressed partition=3 remaining=5
     INFO restore finished partition=3 records=12 took=40ms
     INFO reference activated model="fraud" version="7" reference="ref_1" effective_from=1970-01-01T00:00:00.000Z
+    INFO reference made model="fraud" version="7" reference="ref_2" origin="accepted_window" effective_from=1970-01-01T00:00:00.000Z rows=90 stable=true
     WARN record goes to the dead letters topic="events" partition=3 offset=9 reason="no_time" why="a reason" left_out=0
     DEBUG late records counted model="fraud" records=2
     WARN rows left out: sketched against another reference than their pane model="fraud" rows=3 left_out=0

@@ -25,6 +25,8 @@ pub enum Category {
     Distribution,
     /// Missing or invalid values.
     Quality,
+    /// No row has a valid value any more: the feature is gone, or of another type.
+    Schema,
     /// A retraining trigger's life.
     Retraining,
 }
@@ -35,11 +37,12 @@ impl Category {
         match self {
             Category::Distribution => "distribution",
             Category::Quality => "quality",
+            Category::Schema => "schema",
             Category::Retraining => "retraining",
         }
     }
 
-    /// The category that a question's answer belongs to.
+    /// The category that a question's answer belongs to; that of missing values may be one of the schema.
     pub fn of(question: Question) -> Category {
         match question {
             Question::Shape | Question::Unseen => Category::Distribution,

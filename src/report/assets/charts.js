@@ -152,6 +152,11 @@ function pointAt(box, plot, readout, times, x, say) {
 // The end of an interval's label, such as 71 of `(60, 71]`; none where it has no end.
 const INTERVAL = /^[([](?:-inf|[-\d.e+]+), (\+inf|[-\d.e+]+)[\])]$/;
 
+function shares(counts) {
+  const all = counts.reduce((a, b) => a + b, 0) || 1;
+  return counts.map((rows) => rows / all);
+}
+
 // Shares of two sides by bin: the reference as an outline, the window filled. Between intervals stands the
 // number that parts them, under categories their name.
 function shareChart({ name, labels, reference, current }) {
@@ -159,11 +164,7 @@ function shareChart({ name, labels, reference, current }) {
   const isTurned = !areIntervals && labels.some((label) => label.length * labels.length > 70);
   const box = { ...WIDE, bottom: isTurned ? 56 : WIDE.bottom };
   const { figure, plot, readout } = frame(box, name, "Shares of the reference and of the window by bin.");
-  const share = (counts) => {
-    const all = counts.reduce((a, b) => a + b, 0) || 1;
-    return counts.map((rows) => rows / all);
-  };
-  const [before, now] = [share(reference), share(current)];
+  const [before, now] = [shares(reference), shares(current)];
   const most = [...before, ...now].reduce((a, b) => Math.max(a, b), 0) * 1.06 || 1;
   const y = scale(0, most, box.height - box.bottom, box.top);
   const width = (box.width - box.left - box.right) / labels.length;
@@ -214,4 +215,16 @@ function strip(verdicts) {
   const words = letters.map((letter) => plain(VERDICTS[letter].name)).join(", ");
   const size = { width: verdicts.length * width, height: 16, viewBox: `0 0 ${verdicts.length * width || 1} 16` };
   return svg("svg", { ...size, class: "strip", role: "img", "aria-label": `the last ${plural(verdicts.length, "window")}: ${words}` }, paths);
+}
+
+// Both sides of a feature small enough for a row of a table: the reference as an outline, the other filled.
+function smallShares({ labels, reference, current }) {
+  const [width, height] = [88, 24];
+  const [before, now] = [shares(reference), shares(current)];
+  const y = scale(0, Math.max(...before, ...now) || 1, height, 1);
+  const step = width / labels.length;
+  const bars = (values, inset, css) => values.map((value, at) =>
+    svg("rect", { x: (at + inset) * step, width: step * (1 - 2 * inset), y: y(value), height: height - y(value), class: css }));
+  return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, class: "small", role: "img", "aria-label": "shares by bin" },
+    bars(now, 0.12, "now"), bars(before, 0.04, "before"));
 }

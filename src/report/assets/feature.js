@@ -90,5 +90,12 @@ function facts(latest) {
     panel("Measures", table(["measure", "value", "certain", "drift from"], measures.map(([name, { value, corrected, threshold }]) => [plain(name), number(value), number(corrected), number(threshold)]))),
     panel("Tests", tests.length ? table(["question", "p", "level"], tests.map(([name, test]) => [name, number(test.p_certain), number(test.level)])) : empty("No question could be asked."),
       latest.dependence ? el("p", { class: "muted small" }, `${number(latest.dependence)} rows count as one.`) : null),
+    latest.distribution ? panel("Rows by bin", bins(latest.distribution)) : null,
     latest.new_categories.length ? panel("New categories", table(["category", "rows"], latest.new_categories.map(({ category, rows }) => [category, count(rows)]))) : null);
+}
+
+function bins({ labels, reference, current }) {
+  const [before, now] = [shares(reference), shares(current)];
+  const said = (rows, share) => `${count(rows)} (${percent(share)})`;
+  return table(["bin", "reference", CURRENT], labels.map((label, at) => [label, said(reference[at], before[at]), said(current[at], now[at])]));
 }

@@ -95,7 +95,7 @@ function modelView(key) {
     })), list.firstChild ? 150 : 0);
   };
   const node = isCheck
-    ? el("div", {}, top, panel("Features", toolbar(redraw), list))
+    ? el("div", {}, top, panel("Features", toolbar(redraw), list), untested())
     : el("div", {}, top, panel("Features over time", toolbar(redraw), heat), panel("Features", list), middle);
   const update = async () => {
     const { models } = await api.models();
@@ -128,16 +128,16 @@ function modelTop(series, models, data) {
   const length = new Date(window.end) - new Date(window.start);
   const others = models.filter(({ model }) => model === series.model);
   const go = (at) => (location.hash = modelHash(others[Number(at)]));
-  const accept = about("reference.accept_window", { ...series, feature: null });
   return el("div", {},
     el("div", { class: "head" },
       el("h1", {}, isCheck ? "Current data and reference" : title(series)), chip(series.verdict),
       others.length > 1 ? choice("version and segment", String(others.indexOf(series)), others.map((one, at) => [String(at), title(one)]), go) : null,
       el("span", { class: "grow" }),
-      action("Accept the last window as reference", accept, { confirm: "From now on, compare with the data of the last window?" })),
+      acceptAction(series)),
     el("dl", { class: "tiles" },
       tile("drift share", percent(series.drift_share), `${series.drifted} of ${series.judgeable} features`),
-      tile(isCheck ? "rows" : "events in the window", count(window.events), isCheck ? null : `${number(series.events_per_second)} a second`),
+      tile(isCheck ? "rows" : "events in the window", count(window.events), isCheck ? `${count(referenceRows(series))} in the reference` : `${number(series.events_per_second)} a second`),
+      isCheck ? tile("features", count(series.features), kinds(series)) : null,
       isCheck ? null : tile("last window", stamp(window.end), `${span(length)} long, ${plain(window.state)}`),
       isCheck ? null : tile("completeness", percent(window.completeness), lost(window)),
       tile("reference", series.reference_id ? el("code", {}, series.reference_id.slice(0, 12)) : "none", series.insufficient ? `${plural(series.insufficient, "feature")} not judged` : null)),
@@ -146,6 +146,25 @@ function modelTop(series, models, data) {
       timeChart({ box: LOW, name: "Drift share", times: data.windows.ends, lines: [{ name: "share", values: data.windows.drift_share }], format: percent }),
       timeChart({ box: LOW, name: "Events in the window", times: data.windows.ends, lines: [{ name: "events", values: data.windows.events }] })) : null,
   );
+}
+
+function referenceRows(series) {
+  const rows = inside(series).features.map(({ latest }) => latest.reference_rows + latest.reference_missing);
+  return Math.max(0, ...rows);
+}
+
+function kinds(series) {
+  const all = inside(series).features.map(({ kind }) => kind);
+  return [...new Set(all)].map((kind) => `${all.filter((one) => one === kind).length} ${kind}`).join(", ");
+}
+
+// A reference is of all traffic, and a window can follow one only.
+function acceptAction(series) {
+  if (series.segment.length || !series.reference_id) return null;
+  const meaning = `Make the window of ${title(series)} that ends next its reference? The last one has ${plural(series.window.events, "event")}.\n\n`
+    + "Later windows are compared with it: what has drifted by now is normal from then on, and open incidents end. "
+    + "Early sight is off for it. `driftline reference rollback` goes back.";
+  return action("Accept this window as reference", about("reference.accept_window", { ...series, segment: null, feature: null }), { confirm: meaning });
 }
 
 function lost(window) {
@@ -162,6 +181,13 @@ function notices(series) {
   ];
   lines.push(...(embedded?.warnings ?? []));
   return lines.filter(Boolean).map((line) => el("p", { class: "notice" }, line));
+}
+
+// What a check could not ask, and why.
+function untested() {
+  const lines = embedded?.untested ?? [];
+  if (lines.length === 0) return null;
+  return el("details", { class: "panel" }, el("summary", {}, `Not tested: ${plural(lines.length, "question")}`), el("ul", {}, lines.map((line) => el("li", {}, line))));
 }
 
 function toolbar(onChange) {
@@ -216,7 +242,7 @@ const ROWS_AT_FIRST = 25;
 function featureTable(key, rows, isAll, onAll) {
   if (rows.length === 0) return "";
   const shown = isAll ? rows : rows.slice(0, ROWS_AT_FIRST);
-  const heading = ["feature", "verdict", "kind", "role", ...(isCheck ? ["psi", "p", "missing", "median"] : ["last windows"])];
+  const heading = ["feature", "verdict", "kind", "role", ...(isCheck ? ["reference, current", "psi", "p", "missing", "median"] : ["last windows"])];
   const list = table(heading, shown.map((row) => [
     el("a", { href: featureHash(key, row.feature), class: "strong" }, row.feature),
     chip(VERDICTS[last(row)].name), row.kind, row.role,
@@ -226,15 +252,15 @@ function featureTable(key, rows, isAll, onAll) {
   return el("div", {}, list, rest ? el("button", { type: "button", class: "quiet", onclick: onAll }, `Show ${plural(rest, "more feature")}`) : null);
 }
 
-// What a check found of a feature: psi, the least p, and how the missing and the median moved.
+// What a check found of a feature: both sides, psi, the least p, and how the missing and the median moved.
 function changes(key, name) {
   const latest = inside(key)?.features.find(({ feature }) => feature === name)?.latest;
-  if (!latest) return ["–", "–", "–", "–"];
+  if (!latest) return ["–", "–", "–", "–", "–"];
   const { reference, current } = latest.summary;
   const p = Object.values(latest.tests).map((test) => test?.p_certain).filter(Number.isFinite);
   const moved = (before, now) => (before === now ? before : `${before} → ${now}`);
   return [
-    number(latest.measures.psi?.value), number(p.length ? Math.min(...p) : null),
+    latest.distribution ? smallShares(latest.distribution) : "–", number(latest.measures.psi?.value), number(p.length ? Math.min(...p) : null),
     moved(percent(reference.missing_rate), percent(current.missing_rate)), moved(number(reference.p50), number(current.p50)),
   ];
 }

@@ -68,7 +68,7 @@ function outside(address, label) {
   return /^https?:\/\//i.test(address ?? "") ? el("a", { href: address, rel: "noreferrer", target: "_blank" }, label) : null;
 }
 
-function incidentCard({ state, event }, isBrief = false) {
+function incidentCard({ state, acknowledged, muted, event }, isBrief = false) {
   const { incident } = event;
   const isOpen = state === "open";
   const until = incident.closed_at ?? event.decided_at;
@@ -79,7 +79,8 @@ function incidentCard({ state, event }, isBrief = false) {
       isBrief ? null : el("span", { class: "muted" }, title(event)),
       el("span", { class: "tag" }, plain(event.category)),
       event.early ? el("span", { class: "tag" }, "early sight") : null,
-      event.muted ? el("span", { class: "tag" }, "muted") : null,
+      muted || event.muted ? el("span", { class: "tag" }, "muted") : null,
+      acknowledged ? el("span", { class: "tag", title: when(acknowledged.at) }, "acknowledged", acknowledged.actor ? ` by ${acknowledged.actor}` : "") : null,
     ),
     el("p", {}, event.explanation || `${plain(event.transition)} ${plain(event.category)}`),
     event.features.length ? el("p", { class: "muted" }, "worst: ", event.features.map(({ feature }) => feature).join(", ")) : null,
@@ -88,7 +89,7 @@ function incidentCard({ state, event }, isBrief = false) {
       isOpen ? null : [", closed ", stamp(until), event.reason ? ` (${plain(event.reason)})` : ""],
       event.owner ? ` · ${event.owner}` : "", " ", outside(event.runbook_url, "runbook")),
     isOpen ? el("div", { class: "actions" },
-      action("Acknowledge", about("incident.acknowledge", { ...event, target: incident.id })),
+      acknowledged ? null : action("Acknowledge", about("incident.acknowledge", { ...event, target: incident.id })),
       action("Mute for a day", about("mute", event), { fields: inADay }),
       action("Close", about("incident.close", { ...event, target: incident.id }), { confirm: "Close this incident? It opens again if the drift goes on." }),
     ) : null,
@@ -111,7 +112,7 @@ function triggerCard({ state, life, trigger }) {
       "asked ", stamp(trigger.decided_at), " · train on ", stamp(data.recommended.start), " to ", stamp(data.recommended.end),
       `, ${plural(data.recommended.rows, "row")} · expires `, stamp(trigger.expires_at), " ", outside(life?.run_url, "run")),
     state === "open" ? el("div", { class: "actions" },
-      action("Acknowledge", about("trigger.acknowledge", target)),
+      life ? null : action("Acknowledge", about("trigger.acknowledge", target)),
       action("Succeeded", about("trigger.close", target, { outcome: "succeeded" })),
       action("Reject", about("trigger.close", target, { outcome: "rejected" }), { confirm: "Reject this request? The model is not asked about again for the configured time." }),
     ) : null,

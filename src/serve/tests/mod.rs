@@ -79,9 +79,9 @@ fn metrics_are_prometheus_text() {
 #[test]
 fn healthz_fails_and_names_the_loop_when_one_is_stuck() {
     let setup = setup();
-    setup.health.beat(Stage::Sketch);
+    setup.health.beat(Stage::Sketch, 0);
     let stuck = |turning: bool, seconds: f64| {
-        let one = json!({"stage": "sketch", "turning": turning, "last_turn_seconds": seconds});
+        let one = json!({"stage": "sketch", "worker": 0, "turning": turning, "last_turn_seconds": seconds});
         json!({"alive": turning, "loops": [one]})
     };
     assert_eq!(get_json(setup.server.address(), "/healthz"), (200, stuck(true, 0.0)));

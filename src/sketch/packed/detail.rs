@@ -12,13 +12,7 @@ pub(super) fn write(detail: &Detail, most: usize, bytes: &mut Vec<u8>) {
         write_float(moments.mean, bytes);
         write_float(moments.squares, bytes);
     }
-    write_number(unseen.cap() as u64, bytes);
-    write_number(unseen.iter().count() as u64, bytes);
-    for (name, count) in unseen.iter() {
-        write_number(name.len() as u64, bytes);
-        bytes.extend(name.bytes());
-        write_number(count, bytes);
-    }
+    write_unseen(unseen, bytes);
     match digest.thinned(most) {
         Digest::Exact(values) => {
             write_number(values.len() as u64, bytes);
@@ -44,18 +38,35 @@ fn write_centroids(centroids: &[Centroid], mut steps: Steps, bytes: &mut Vec<u8>
     }
 }
 
-/// Reads a detail.
-pub(super) fn read(mut reader: Reader<'_>) -> Detail {
-    let mut moments = Moments { count: reader.number(), ..Moments::default() };
-    if moments.count > 0 {
-        (moments.mean, moments.squares) = (reader.float(), reader.float());
+/// Writes names with their counts.
+pub(super) fn write_unseen(unseen: &Unseen, bytes: &mut Vec<u8>) {
+    write_number(unseen.cap() as u64, bytes);
+    write_number(unseen.iter().count() as u64, bytes);
+    for (name, count) in unseen.iter() {
+        write_number(name.len() as u64, bytes);
+        bytes.extend(name.bytes());
+        write_number(count, bytes);
     }
+}
+
+/// Reads names with their counts.
+pub(super) fn read_unseen(reader: &mut Reader<'_>) -> Unseen {
     let mut unseen = Unseen::with_cap(reader.number() as usize);
     for _ in 0..reader.number() {
         let length = reader.number() as usize;
         let name = String::from_utf8_lossy(reader.take(length));
         unseen.add(&name, reader.number());
     }
+    unseen
+}
+
+/// Reads a detail.
+pub(super) fn read(mut reader: Reader<'_>) -> Detail {
+    let mut moments = Moments { count: reader.number(), ..Moments::default() };
+    if moments.count > 0 {
+        (moments.mean, moments.squares) = (reader.float(), reader.float());
+    }
+    let unseen = read_unseen(&mut reader);
     let digest = match (reader.number(), reader.number()) {
         (values, 0) => Digest::Exact((0..values).map(|_| reader.float()).collect()),
         (_, centroids) => {

@@ -7,7 +7,7 @@ mod bytes;
 mod detail;
 mod tally;
 
-use super::{Detail, Tally};
+use super::{Detail, Tally, Unseen};
 use bytes::Reader;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
@@ -79,6 +79,18 @@ impl Packed<Tally> {
         if let Some(reader) = self.read(at) {
             tally::apply(reader, sum, |mine, theirs| *mine -= theirs);
         }
+    }
+}
+
+impl Packed<Unseen> {
+    /// The names of `count` features, given by their position.
+    pub fn names<'a>(count: usize, unseen: impl Fn(usize) -> &'a Unseen) -> Self {
+        Packed::written(count, |at, bytes| detail::write_unseen(unseen(at), bytes))
+    }
+
+    /// Those at this position; none where there are none.
+    pub fn get(&self, at: usize) -> Unseen {
+        self.read(at).map(|mut reader| detail::read_unseen(&mut reader)).unwrap_or_default()
     }
 }
 

@@ -1,10 +1,10 @@
 //! A serde deserializer over the bytes of a record and the schema that they were written with.
 //!
-//! Text is borrowed from the bytes; a block's count is held against the bytes that are left, and
-//! nesting against [`MAX_DEPTH`]. So no claim of a record costs more than its own size.
+//! The bytes are read as those of events are ([`Input`]), which bounds what a record's claims cost by its
+//! own size; nesting is held against [`MAX_DEPTH`].
 
 use super::Misfit;
-use crate::event::{Shape, WriterSchema};
+use crate::event::{BadRecord, Input, Shape, WriterSchema};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
@@ -15,146 +15,17 @@ const MAX_DEPTH: usize = 32;
 
 /// The record that `bytes` hold, from the first to the last.
 pub(in crate::wire) fn read<T: DeserializeOwned>(schema: &WriterSchema, bytes: &[u8]) -> Result<T, Misfit> {
-    let mut reader = Reader { schema, bytes, at: 0 };
-    let record = T::deserialize(Place { shape: schema.root, depth: 0, reader: &mut reader })
-        .map_err(|misfit| Misfit(format!("{misfit} (byte {})", reader.at)))?;
+    let mut reader = Input { schema, bytes, at: 0 };
+    let record = T::deserialize(Place { shape: schema.root, depth: 0, reader: &mut reader })?;
     match bytes.len() - reader.at {
         0 => Ok(record),
         more => Err(Misfit(format!("{more} bytes after the record's end"))),
     }
 }
 
-struct Reader<'r, 'de> {
-    schema: &'r WriterSchema,
-    bytes: &'de [u8],
-    at: usize,
-}
-
-impl<'r, 'de> Reader<'r, 'de> {
-    fn take(&mut self, length: usize) -> Result<&'de [u8], Misfit> {
-        let taken = self.bytes[self.at..].get(..length);
-        let taken = taken.ok_or_else(|| Misfit("the bytes end inside a value".into()))?;
-        self.at += length;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Misfit> {
-        let bytes = self.take(N)?;
-        Ok(*bytes.first_chunk().expect("as many bytes were taken"))
-    }
-
-    fn long(&mut self) -> Result<i64, Misfit> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let [byte] = self.array()?;
-            if shift == 63 && byte > 1 {
-                break;
-            }
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok((number >> 1).cast_signed() ^ -((number & 1).cast_signed()));
-            }
-        }
-        Err(Misfit("an integer of more than 64 bits".into()))
-    }
-
-    /// The bytes of a value of fixed size, or with its length before it.
-    fn sized(&mut self, size: Option<usize>) -> Result<&'de [u8], Misfit> {
-        let length = match size {
-            Some(size) => size,
-            None => usize::try_from(self.long()?).map_err(|_| Misfit("a negative length".into()))?,
-        };
-        self.take(length)
-    }
-
-    fn text(&mut self) -> Result<&'de str, Misfit> {
-        let bytes = self.sized(None)?;
-        std::str::from_utf8(bytes).map_err(|_| Misfit("a string that is not UTF-8".into()))
-    }
-
-    fn boolean(&mut self) -> Result<bool, Misfit> {
-        match self.array()? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            _ => Err(Misfit("a boolean that is neither 0 nor 1".into())),
-        }
-    }
-
-    /// The branch of a union that was written.
-    fn branch(&mut self, branches: &[usize]) -> Result<usize, Misfit> {
-        let index = usize::try_from(self.long()?).ok();
-        let branch = index.and_then(|index| branches.get(index)).copied();
-        branch.ok_or_else(|| Misfit("a union's branch that its schema does not have".into()))
-    }
-
-    fn symbol(&mut self, symbols: &'r [String]) -> Result<&'r str, Misfit> {
-        let index = usize::try_from(self.long()?).ok();
-        let symbol = index.and_then(|index| symbols.get(index));
-        symbol.map(String::as_str).ok_or_else(|| Misfit("a symbol that its schema does not have".into()))
-    }
-
-    /// The number of items of the next block of an array or map; 0 is the end. Items without bytes
-    /// may be any number.
-    fn block(&mut self, no_bytes: bool) -> Result<u64, Misfit> {
-        let count = self.long()?;
-        if count < 0 {
-            self.long()?; // the block's length in bytes, for readers that jump over it
-        }
-        let count = count.unsigned_abs();
-        if !no_bytes && count > (self.bytes.len() - self.at) as u64 {
-            return Err(Misfit("a block of more items than there are bytes".into()));
-        }
-        Ok(count)
-    }
-
-    /// Passes over a value.
-    fn skip(&mut self, shape: usize, depth: usize) -> Result<(), Misfit> {
-        check(depth)?;
-        let schema = self.schema;
-        match &schema.shapes[shape] {
-            Shape::Null => {}
-            Shape::Boolean => drop(self.take(1)?),
-            Shape::Float => drop(self.take(4)?),
-            Shape::Double => drop(self.take(8)?),
-            Shape::Integer
-            | Shape::Enum(_)
-            | Shape::Date
-            | Shape::Instant { .. }
-            | Shape::TimeOfDay { .. } => drop(self.long()?),
-            Shape::Bytes | Shape::Text | Shape::BigDecimal => drop(self.sized(None)?),
-            Shape::Fixed(size) => drop(self.take(*size)?),
-            Shape::Decimal { size, .. } | Shape::Uuid { size } => drop(self.sized(*size)?),
-            Shape::Union(branches) => {
-                let branch = self.branch(branches)?;
-                self.skip(branch, depth + 1)?;
-            }
-            Shape::Record { fields, .. } => {
-                for (_, field) in fields {
-                    self.skip(*field, depth + 1)?;
-                }
-            }
-            Shape::Array(items) => self.skip_blocks(*items, false, depth)?,
-            Shape::Map(values) => self.skip_blocks(*values, true, depth)?,
-        }
-        Ok(())
-    }
-
-    fn skip_blocks(&mut self, items: usize, keyed: bool, depth: usize) -> Result<(), Misfit> {
-        let no_bytes = !keyed && self.schema.has_no_bytes(items);
-        loop {
-            match self.block(no_bytes)? {
-                0 => return Ok(()),
-                _ if no_bytes => {}
-                count => {
-                    for _ in 0..count {
-                        if keyed {
-                            self.sized(None)?;
-                        }
-                        self.skip(items, depth + 1)?;
-                    }
-                }
-            }
-        }
+impl From<BadRecord> for Misfit {
+    fn from(bad: BadRecord) -> Self {
+        Misfit(bad.message)
     }
 }
 
@@ -163,14 +34,14 @@ fn check(depth: usize) -> Result<(), Misfit> {
 }
 
 /// One value that is about to be read.
-struct Place<'a, 'r, 'de> {
+struct Place<'a, 'de> {
     shape: usize,
     depth: usize,
-    reader: &'a mut Reader<'r, 'de>,
+    reader: &'a mut Input<'de>,
 }
 
-impl<'a, 'r, 'de> Place<'a, 'r, 'de> {
-    fn shape(&self) -> &'r Shape {
+impl<'de> Place<'_, 'de> {
+    fn shape(&self) -> &'de Shape {
         &self.reader.schema.shapes[self.shape]
     }
 
@@ -182,7 +53,7 @@ impl<'a, 'r, 'de> Place<'a, 'r, 'de> {
     }
 }
 
-impl<'de> Deserializer<'de> for Place<'_, '_, 'de> {
+impl<'de> Deserializer<'de> for Place<'_, 'de> {
     type Error = Misfit;
 
     fn is_human_readable(&self) -> bool {
@@ -273,14 +144,14 @@ impl<'de> Deserializer<'de> for Place<'_, '_, 'de> {
 }
 
 /// The items of an array or map, block by block.
-struct Block<'a, 'r, 'de> {
+struct Block<'a, 'de> {
     items: usize,
     left: u64,
     depth: usize,
-    reader: &'a mut Reader<'r, 'de>,
+    reader: &'a mut Input<'de>,
 }
 
-impl<'r, 'de> Block<'_, 'r, 'de> {
+impl<'de> Block<'_, 'de> {
     fn item<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Misfit> {
         let item =
             seed.deserialize(Place { shape: self.items, depth: self.depth, reader: &mut *self.reader })?;
@@ -292,7 +163,7 @@ impl<'r, 'de> Block<'_, 'r, 'de> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Block<'_, '_, 'de> {
+impl<'de> SeqAccess<'de> for Block<'_, 'de> {
     type Error = Misfit;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
@@ -304,7 +175,7 @@ impl<'de> SeqAccess<'de> for Block<'_, '_, 'de> {
     }
 }
 
-impl<'de> MapAccess<'de> for Block<'_, '_, 'de> {
+impl<'de> MapAccess<'de> for Block<'_, 'de> {
     type Error = Misfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
@@ -321,14 +192,14 @@ impl<'de> MapAccess<'de> for Block<'_, '_, 'de> {
 }
 
 /// The fields of a record, in the order of the writer's schema.
-struct Fields<'a, 'r, 'de> {
-    left: std::slice::Iter<'r, (String, usize)>,
-    next: Option<&'r (String, usize)>,
+struct Fields<'a, 'de> {
+    left: std::slice::Iter<'de, (String, usize)>,
+    next: Option<&'de (String, usize)>,
     depth: usize,
-    reader: &'a mut Reader<'r, 'de>,
+    reader: &'a mut Input<'de>,
 }
 
-impl<'de> MapAccess<'de> for Fields<'_, '_, 'de> {
+impl<'de> MapAccess<'de> for Fields<'_, 'de> {
     type Error = Misfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
