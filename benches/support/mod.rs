@@ -3,6 +3,8 @@
 
 #![allow(dead_code)] // each bench uses a part
 
+pub mod windows;
+
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;

@@ -48,7 +48,7 @@ pub(super) fn accept(
             .iter()
             .map(|(pane, data)| CountedPane {
                 pane: *pane,
-                features: &data.features,
+                features: data.counted(),
                 half: half(grid, *pane, middle),
             })
             .collect(),

@@ -17,10 +17,9 @@ use crate::reference::{
     BuildOptions, FeatureProfile, GatheredPane, GatheredProfile, Origin, Profile, References, profile_of,
 };
 use crate::sketch::{FeatureSketch, MOST_REFERENCE_CELLS, Tally, category_name};
-use crate::window::PaneData;
+use crate::window::{ClosedPane, PaneData};
 use crate::words::{Name, Pane, Role};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// How often the shortest time may pass until a reference is made, whatever its halves say.
 const MOST_SPANS: i64 = 4;
@@ -119,7 +118,7 @@ fn make(
     pane: Pane,
 ) -> Option<MadeReference> {
     let grid = settings.grid;
-    let gathered: Vec<(Pane, &Arc<PaneData>)> =
+    let gathered: Vec<(Pane, &ClosedPane)> =
         whole.window.panes().filter(|(_, data)| !data.census.is_empty()).collect();
     let (start, end) = (grid.start(gathered.first()?.0), grid.end(pane));
     let age_ms = end.since_ms(start);

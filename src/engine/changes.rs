@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::policy::record::{ReferenceInfo, ResolveReason};
 use crate::policy::{IncidentBook, ModelSettings, Suffixes};
 use crate::reference::References;
-use crate::window::{PaneData, Watermarks};
+use crate::window::Watermarks;
 use crate::words::{ModelKey, Name, Pane};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,13 +24,15 @@ pub(super) fn take(evaluator: &mut Evaluator, snapshot: bool) -> Vec<StateChange
         changes.insert(StateKey::Layout, Some(StateValue::Layout(evaluator.settings.layout)));
     }
     let included_offset = evaluator.next_offset;
-    for (key, pane) in changed.closed {
+    for (key, pane, data) in changed.closed {
         let Some(state) = evaluator.models.get(&key.model).and_then(|model| segment(model, &key)) else {
             continue;
         };
-        let Some((_, data)) = state.window.panes().find(|(closed, _)| *closed == pane) else { continue };
+        if !state.window.panes().any(|(kept, _)| kept == pane) {
+            continue;
+        }
         let reference = state.held.as_ref().map(|held| held.info.clone());
-        let value = PaneState { reference, closed: true, included_offset, data: PaneData::clone(data) };
+        let value = PaneState { reference, closed: true, included_offset, data: Arc::unwrap_or_clone(data) };
         changes.insert(StateKey::Pane(key, pane), Some(StateValue::Pane(value)));
     }
     let mut restore_from = included_offset;
@@ -262,7 +264,7 @@ fn put_pane(
             evaluator.changed.gone.insert(StateKey::Pane(key, pane));
         } else if let Some(state) = segment_mut(evaluator, &key) {
             // With a shorter `grow_to` than before, some are out of reach already.
-            for left in state.window.push(pane, Arc::new(saved.data)) {
+            for left in state.window.push(pane, &saved.data) {
                 evaluator.changed.gone.insert(StateKey::Pane(key.clone(), left));
             }
         }

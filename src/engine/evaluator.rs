@@ -85,7 +85,7 @@ pub struct Evaluator {
 pub(super) struct Changed {
     pub models: BTreeSet<Name>,
     /// Panes that closed, with their content as it was.
-    pub closed: Vec<(ModelKey, Pane)>,
+    pub closed: Vec<(ModelKey, Pane, Arc<PaneData>)>,
     /// State that is no longer needed.
     pub gone: BTreeSet<StateKey>,
     pub progress: bool,
@@ -318,7 +318,7 @@ fn close_segment(
     of_model: &ModelSettings,
     key: &ModelKey,
     changed: &mut Changed,
-) -> PaneData {
+) -> Arc<PaneData> {
     let open = state.open.remove(&pane);
     if let Some(open) = &open {
         let id = open.held.as_ref().map(|held| held.info.id.as_str());
@@ -344,15 +344,16 @@ fn close_segment(
     let mut data = open.map(|open| open.data).unwrap_or_default();
     data.looks.clear();
     keep_census(&mut data, key.segment.is_empty() && state.held.is_none() && of_model.bootstraps());
-    for left in state.window.push(pane, Arc::new(data.clone())) {
+    for left in state.window.push(pane, &data) {
         changed.gone.insert(StateKey::Pane(key.clone(), left));
     }
+    let data = Arc::new(data);
     if data.is_empty() {
         if saved {
             changed.gone.insert(StateKey::Pane(key.clone(), pane));
         }
     } else {
-        changed.closed.push((key.clone(), pane));
+        changed.closed.push((key.clone(), pane, data.clone()));
     }
     data
 }

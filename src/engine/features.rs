@@ -43,13 +43,17 @@ pub(super) fn measure_window(
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
         let against = Against::new(profile, slots, grid, state.filled(grid));
         let part = |sum: &RunningSum| {
-            let tally = sum.tallies().get(at)?;
+            if at >= sum.tallies().len() {
+                return None;
+            }
+            let mut tally = Tally::default();
+            sum.tallies().add_to(at, &mut tally);
             let suffix = Suffix {
                 panes: sum.panes(),
                 start: grid.start(Pane(end.0 + 1 - i64::from(sum.panes()))),
                 rows: tally.rows(),
             };
-            Some(Part { suffix, p_certain: enough(tally, min_rows, against.p_certain(tally, sum.panes())) })
+            Some(Part { suffix, p_certain: enough(&tally, min_rows, against.p_certain(&tally, sum.panes())) })
         };
         let (comparison, seasonal) = against.compare(&sketch, panes);
         Measured {

@@ -15,6 +15,7 @@ use crate::policy::{
     Decision, Due, HourlyLimit, IncidentBook, JudgedFeature, ModelSettings, Step, judgeable, level, report_id,
 };
 use crate::reference::FeatureProfile;
+use crate::sketch::Tally;
 use crate::words::{ModelKey, Name, Pane, Role, Severity, Time, Verdict};
 use std::collections::BTreeMap;
 
@@ -223,8 +224,12 @@ impl Judging<'_> {
             let sketch_of = |panes| state.window.sketch_of(at, panes);
             let mut judged = measured.judge(profile, &context, all_rows, grid, &candidate.slots, sketch_of);
             judged.report.early = state.tests.support(at);
-            let last = state.window.panes().last().and_then(|(_, data)| data.features.get(at));
-            judged.gone = last.and_then(|sketch| gone(profile, &sketch.tally));
+            let last = state.window.panes().next_back().filter(|(_, pane)| at < pane.tallies().len());
+            judged.gone = last.and_then(|(_, pane)| {
+                let mut tally = Tally::default();
+                pane.tallies().add_to(at, &mut tally);
+                gone(profile, &tally)
+            });
             judged
         };
         features.map(judge).collect()
@@ -280,7 +285,7 @@ impl Judging<'_> {
         version: &mut VersionState,
     ) -> Decision {
         let Some(state) = version.segments.get(&candidate.segment) else { return Decision::default() };
-        let last_pane = state.window.panes().last().filter(|(pane, _)| *pane == self.pane);
+        let last_pane = state.window.panes().next_back().filter(|(pane, _)| *pane == self.pane);
         let data = version.data(candidate.info.end, self.of_model.policy.retrain.lookback_ms);
         let requested = version.requested.take();
         let due = Due {

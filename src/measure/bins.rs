@@ -5,7 +5,7 @@
 //! the unseen. All are counts; nothing here is estimated.
 
 use crate::reference::FeatureProfile;
-use crate::sketch::{Basis, FeatureSketch, OrderedCells};
+use crate::sketch::{Basis, FeatureSketch};
 use crate::words::{Kind, Name};
 use std::ops::Range;
 
@@ -109,39 +109,10 @@ impl What<'_> {
     /// What a person calls it.
     pub fn label(&self, basis: &Basis) -> String {
         match (self, basis) {
-            (What::Cells(range), Basis::Ordered(cells)) => interval(cells, range),
+            (What::Cells(range), Basis::Ordered(cells)) => cells.label(range),
             (What::Category(name), _) => name.to_string(),
             (What::OtherUnseen, _) => "other unseen".into(),
             (What::Other | What::Cells(_), _) => "other".into(),
         }
-    }
-}
-
-fn interval(cells: &OrderedCells, range: &Range<usize>) -> String {
-    let (first, last) = (range.start, range.end - 1);
-    if first == last && cells.is_atom(last) {
-        return format!("= {}", short(cells.upper(last)));
-    }
-    let from = match cells.lower(first) {
-        f64::NEG_INFINITY => "-inf".into(),
-        lower => short(lower),
-    };
-    // Before a value with a cell of its own the edge is the number next to it: say the value.
-    let to = match cells.upper(last) {
-        f64::INFINITY => "+inf)".into(),
-        _ if cells.is_atom(range.end) => format!("{})", short(cells.upper(range.end))),
-        upper => format!("{}]", short(upper)),
-    };
-    format!("({from}, {to}")
-}
-
-/// `number` to 12 digits, so that an interpolated edge shows none of its arithmetic, with an exponent
-/// where it would be long.
-fn short(number: f64) -> String {
-    let number = format!("{number:.11e}").parse().unwrap_or(number);
-    if number == 0.0 || (1e-5..1e16).contains(&number.abs()) {
-        number.to_string()
-    } else {
-        format!("{number:e}")
     }
 }

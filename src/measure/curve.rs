@@ -33,9 +33,30 @@ impl<'a> Curves<'a> {
         window: &'a FeatureSketch,
     ) -> Option<Curves<'a>> {
         let (f, g) = (Curve::of(cells, reference)?, Curve::of(cells, window)?);
-        let pieces = pieces(&f.points(&g), &g.points(&f)).collect();
+        let pieces = pieces(cells, &f, &g);
         Some(Curves { cells, f, g, pieces })
     }
+}
+
+/// What lies between the curves `f` and `g`, cell by cell: in most of them both are straight.
+fn pieces(cells: &OrderedCells, f: &Curve<'_>, g: &Curve<'_>) -> Vec<Piece> {
+    let (of_f, of_g) = (Estimate::of(f), Estimate::of(g));
+    let (mut points_of_f, mut points_of_g) = (Vec::new(), Vec::new());
+    let mut found = Vec::with_capacity(2 * cells.len());
+    for cell in 0..cells.len() {
+        let (at_f, at_g) = (f.at(cell), g.at(cell));
+        let (held_f, held_g) = (at_f.end - at_f.start, at_g.end - at_g.start);
+        let (from, to) = (cells.lower(cell), cells.upper(cell));
+        if of_f.bends(cell, held_f, held_g) || of_g.bends(cell, held_g, held_f) {
+            of_f.points(cell, held_g, &mut points_of_f);
+            of_g.points(cell, held_f, &mut points_of_g);
+            between(&points_of_f, &points_of_g, &mut found);
+        } else if from.is_finite() && to.is_finite() {
+            let (first, last) = (at_f.start - at_g.start, at_f.end - at_g.end);
+            found.push(Piece { from, to, first, last });
+        }
+    }
+    found
 }
 
 /// The cumulative shares of a side.
@@ -72,36 +93,62 @@ impl<'a> Curve<'a> {
     pub fn extremes(&self) -> Option<(f64, f64)> {
         self.digest.min().zip(self.digest.max())
     }
+}
 
-    /// The estimate: a line through points that ascend in place and share. Where it jumps, two stand
-    /// at one place. It is 0 before the first and 1 after the last. Where `other` holds more in a cell
-    /// than this can tell, this stays in the middle.
-    fn points(&self, other: &Curve<'_>) -> Vec<Point> {
-        let course = self.digest.course();
-        let is_exact = matches!(self.digest, Digest::Exact(_));
-        let mut points = Vec::with_capacity(self.cells.len() + course.len());
-        let mut passed = 0;
-        for cell in 0..self.cells.len() {
-            let (exact, upper) = (self.at(cell), self.cells.upper(cell));
-            let inside = passed..passed + course[passed..].iter().take_while(|(x, _)| *x <= upper).count();
-            let (held, theirs) = (exact.end - exact.start, other.at(cell).end - other.at(cell).start);
-            let has_extreme = inside.start == 0 || inside.end == course.len();
-            let has_inside = held > 0.0 && !self.cells.is_atom(cell);
-            if has_inside && (is_exact || has_extreme || held > CENTROID_SHARE) {
-                let within = |share: f64| share.clamp(exact.start, exact.end);
-                let known = course[inside.clone()].iter();
-                points.extend(known.map(|(x, share)| Point { x: *x, share: within(*share) }));
-            } else if has_inside && theirs > CENTROID_SHARE {
-                // Theirs may rise anywhere inside, so the best guess of ours is its middle.
-                let share = (exact.start + exact.end) / 2.0;
-                points.extend([self.cells.lower(cell), upper].map(|x| Point { x, share }));
-            }
-            if upper.is_finite() {
-                points.push(Point { x: upper, share: exact.end });
-            }
-            passed = inside.end;
+/// How a curve is thought to run inside cells: a line through points that ascend in place and share. Where
+/// it jumps, two stand at one place. It is 0 before the first of all and 1 after the last.
+struct Estimate<'a> {
+    curve: &'a Curve<'a>,
+    course: Vec<(f64, f64)>,
+    /// The cells that hold the least and the greatest value.
+    extremes: (usize, usize),
+}
+
+impl<'a> Estimate<'a> {
+    fn of(curve: &'a Curve<'a>) -> Self {
+        let course = curve.digest.course();
+        let cell_of = |place: Option<&(f64, f64)>| place.map_or(0, |(x, _)| curve.cells.locate(*x));
+        let extremes = (cell_of(course.first()), cell_of(course.last()));
+        Estimate { curve, course, extremes }
+    }
+
+    /// Whether it bends in `cell`, of which this holds the share `held` and the other curve `theirs`.
+    fn bends(&self, cell: usize, held: f64, theirs: f64) -> bool {
+        held > 0.0
+            && (self.is_known(cell, held) || theirs > CENTROID_SHARE)
+            && !self.curve.cells.is_atom(cell)
+    }
+
+    /// Whether the digest can tell more of `cell` than a straight line.
+    fn is_known(&self, cell: usize, held: f64) -> bool {
+        let is_exact = matches!(self.curve.digest, Digest::Exact(_));
+        let (first, last) = self.extremes;
+        is_exact || held > CENTROID_SHARE || cell <= first || cell >= last
+    }
+
+    /// Its points in `cell`, ends included. Where the other curve holds more than this can tell, this stays
+    /// in the middle.
+    fn points(&self, cell: usize, theirs: f64, points: &mut Vec<Point>) {
+        let Estimate { curve, course, .. } = self;
+        let (exact, lower, upper) = (curve.at(cell), curve.cells.lower(cell), curve.cells.upper(cell));
+        let held = exact.end - exact.start;
+        points.clear();
+        if lower.is_finite() {
+            points.push(Point { x: lower, share: exact.start });
         }
-        points
+        if self.bends(cell, held, theirs) && self.is_known(cell, held) {
+            let up_to = |end: f64| course.partition_point(|(x, _)| *x <= end);
+            let within = |share: f64| share.clamp(exact.start, exact.end);
+            let inside = &course[up_to(lower)..up_to(upper)];
+            points.extend(inside.iter().map(|(x, share)| Point { x: *x, share: within(*share) }));
+        } else if self.bends(cell, held, theirs) {
+            // Theirs may rise anywhere inside, so the best guess of ours is its middle.
+            let share = (exact.start + exact.end) / 2.0;
+            points.extend([lower, upper].map(|x| Point { x, share }));
+        }
+        if upper.is_finite() {
+            points.push(Point { x: upper, share: exact.end });
+        }
     }
 }
 
@@ -127,22 +174,19 @@ pub(super) struct Piece {
     pub last: f64,
 }
 
-/// The pieces of two curves, from the first point of either to the last.
-fn pieces(f: &[Point], g: &[Point]) -> impl Iterator<Item = Piece> {
+/// Adds the pieces of two curves, from the first point of either to the last, to `found`.
+fn between(f: &[Point], g: &[Point], found: &mut Vec<Piece>) {
     let (mut f, mut g) = (Cursor { points: f, passed: 0 }, Cursor { points: g, passed: 0 });
     let mut start: Option<(f64, f64)> = None;
-    std::iter::from_fn(move || {
-        loop {
-            let x = [f.upcoming(), g.upcoming()].into_iter().flatten().min_by(f64::total_cmp)?;
-            let last = f.share(x) - g.share(x);
-            f.pass(x);
-            g.pass(x);
-            let after = (x, f.share(x) - g.share(x));
-            if let Some((from, first)) = start.replace(after) {
-                return Some(Piece { from, to: x, first, last });
-            }
+    while let Some(x) = [f.upcoming(), g.upcoming()].into_iter().flatten().min_by(f64::total_cmp) {
+        let last = f.share(x) - g.share(x);
+        f.pass(x);
+        g.pass(x);
+        let after = (x, f.share(x) - g.share(x));
+        if let Some((from, first)) = start.replace(after) {
+            found.push(Piece { from, to: x, first, last });
         }
-    })
+    }
 }
 
 /// A place between the points of a curve.
@@ -187,6 +231,18 @@ mod tests {
         Point { x, share }
     }
 
+    /// All of a curve's estimate, beside another like it.
+    fn estimate(curve: &Curve<'_>) -> Vec<Point> {
+        let estimate = Estimate::of(curve);
+        let (mut all, mut points) = (Vec::new(), Vec::new());
+        for cell in 0..curve.cells.len() {
+            estimate.points(cell, curve.at(cell).end - curve.at(cell).start, &mut points);
+            all.append(&mut points);
+        }
+        all.dedup();
+        all
+    }
+
     #[test]
     fn a_curve_is_exact_at_the_ends_of_cells_and_follows_the_values_between() {
         let cells = OrderedCells::new(vec![0.0, 10.0], vec![]).unwrap();
@@ -205,7 +261,7 @@ mod tests {
             point(14.0, 0.75),
             point(14.0, 1.0),
         ];
-        assert_eq!(curve.points(&curve), expected);
+        assert_eq!(estimate(&curve), expected);
     }
 
     #[test]
@@ -217,7 +273,7 @@ mod tests {
         let cells = OrderedCells::new(vec![0.5_f64.next_down(), 0.5], vec![]).unwrap();
         let sketch = sketch_numbers(&cells, &values);
         let curve = Curve::of(&cells, &sketch).unwrap();
-        let points = curve.points(&curve);
+        let points = estimate(&curve);
         assert!(points.is_sorted_by(|a, b| a.x <= b.x && a.share <= b.share), "{points:?}");
         let at = |x: f64| points.iter().rfind(|point| point.x == x).unwrap().share;
         assert_eq!((at(0.5_f64.next_down()), at(0.5)), (0.25, 0.750_166_666_666_666_7));
@@ -232,7 +288,9 @@ mod tests {
             Piece { from: 0.0, to: 0.5, first: 0.0, last: 0.5 },
             Piece { from: 0.5, to: 1.0, first: -0.5, last: 0.0 },
         ];
-        assert_eq!(pieces(&f, &g).collect::<Vec<_>>(), expected);
+        let mut found = Vec::new();
+        between(&f, &g, &mut found);
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -45,10 +45,12 @@ fn ordered(all: &Bins<'_>, profile: &FeatureProfile) -> Distribution {
     let label = |bin: &Bin<'_>| bin.what.label(&profile.basis);
     let mut told = Distribution::default();
     for bins in all.bins.chunks(all.bins.len().div_ceil(BINS)) {
-        let (first, last) = (label(&bins[0]), label(&bins[bins.len() - 1]));
         let (reference, current) = sums(bins.iter());
         let value = |label: &str| label.trim_start_matches("= ").to_owned();
-        let label = if bins.len() == 1 { first } else { format!("{} to {}", value(&first), value(&last)) };
+        let label = match bins {
+            [one] => label(one),
+            _ => format!("{} to {}", value(&label(&bins[0])), value(&label(&bins[bins.len() - 1]))),
+        };
         told.push(label, reference, current);
     }
     told

@@ -24,7 +24,12 @@ pub(super) fn ks(curves: &Curves<'_>) -> MeasureValue {
         let (f, g) = (f.at(cell), g.at(cell));
         (f.end - g.start).max(g.end - f.start)
     };
-    let high = (0..cells.len()).filter(|cell| !cells.is_atom(*cell)).map(bound).fold(low, f64::max);
+    // Few cells have a greater bound than those before them, and are looked at closely.
+    let raise = |high: f64, cell: usize| {
+        let bound = bound(cell);
+        if bound > high && !cells.is_atom(cell) { bound } else { high }
+    };
+    let high = (0..cells.len()).fold(low, raise);
     let value = pieces.iter().fold(low, |most, piece| most.max(piece.first.abs()).max(piece.last.abs()));
     MeasureValue { value: value.clamp(low, high), low, high, corrected: low, threshold: None }
 }

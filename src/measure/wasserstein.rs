@@ -59,9 +59,11 @@ fn scale(reference: &FeatureSketch) -> Option<f64> {
 fn bounds(curves: &Curves<'_>, scale: f64) -> Option<(f64, f64)> {
     let Curves { cells, f, g, .. } = curves;
     let (of_f, of_g) = (f.extremes()?, g.extremes()?);
-    let mut places = cells.edges().to_vec();
-    places.extend([of_f.0, of_f.1, of_g.0, of_g.1]);
-    places.sort_by(f64::total_cmp);
+    let mut places = Vec::with_capacity(cells.len() + 4);
+    places.extend(cells.edges());
+    for extreme in [of_f.0, of_f.1, of_g.0, of_g.1] {
+        places.insert(places.partition_point(|place| *place < extreme), extreme);
+    }
     let (least, greatest) = (of_f.0.min(of_g.0), of_f.1.max(of_g.1));
     let (mut low, mut high, mut cell) = (0.0, 0.0, 0);
     for pair in places.windows(2) {

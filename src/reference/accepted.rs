@@ -16,19 +16,19 @@ use std::sync::Arc;
 const WIDER_MAX: f64 = 0.1;
 
 /// A pane of a window.
-#[derive(Debug, Clone, Copy)]
-pub struct CountedPane<'a> {
+#[derive(Debug, Clone)]
+pub struct CountedPane {
     /// The pane.
     pub pane: Pane,
-    /// Its features, in the order of the profile's that they were counted by.
-    pub features: &'a [FeatureSketch],
+    /// Its features, in the order of the profile's that they were counted by: counts and unseen names.
+    pub features: Vec<FeatureSketch>,
     /// Where it stands among the others.
     pub half: Half,
 }
 
 /// A window as it was counted by a profile.
 #[derive(Debug)]
-pub struct CountedWindow<'a> {
+pub struct CountedWindow {
     /// How panes are cut.
     pub grid: Grid,
     /// All its rows.
@@ -36,7 +36,7 @@ pub struct CountedWindow<'a> {
     /// Its features, in the order of the profile's.
     pub features: Vec<FeatureSketch>,
     /// Its panes, ascending.
-    pub panes: Vec<CountedPane<'a>>,
+    pub panes: Vec<CountedPane>,
 }
 
 /// A feature of a window that can't be taken for its reference, and why not.
@@ -47,7 +47,7 @@ pub type Unfit = (Name, String);
 /// are among these, where `before` had them. Early sight is off: the order of rows in a pane is not known.
 pub fn accepted(
     before: &Profile,
-    window: &CountedWindow<'_>,
+    window: &CountedWindow,
     min_rows: u64,
 ) -> Result<(Profile, Vec<Halves>), Vec<Unfit>> {
     let (mut features, mut unfit) = (Vec::new(), Vec::new());
@@ -67,7 +67,7 @@ pub fn accepted(
 fn of_feature(
     before: &FeatureProfile,
     at: usize,
-    window: &CountedWindow<'_>,
+    window: &CountedWindow,
     min_rows: u64,
 ) -> Result<(FeatureProfile, Halves), String> {
     let counted = window.features.get(at).ok_or("there are no counts of it")?;
@@ -120,7 +120,7 @@ fn of_feature(
     Ok((profile, halves))
 }
 
-fn by_pane<'c>(clock: Option<&'c SeasonClock>, window: &CountedWindow<'_>) -> ByPane<'c> {
+fn by_pane<'c>(clock: Option<&'c SeasonClock>, window: &CountedWindow) -> ByPane<'c> {
     ByPane::new(clock, Some(window.grid), window.panes.iter().map(|pane| pane.pane))
 }
 

@@ -3,6 +3,7 @@
 //! A basis never moves with a window: over a combined range one outlier of 1e4 hides a shift of
 //! half a standard deviation. Cells and their order are part of the reference's identity.
 
+use super::label::BinLabels;
 use crate::words::Name;
 use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
@@ -43,6 +44,7 @@ impl Basis {
 pub struct OrderedCells {
     edges: Vec<f64>,
     bin_ends: Vec<u32>,
+    pub(super) labels: BinLabels,
 }
 
 impl OrderedCells {
@@ -59,7 +61,7 @@ impl OrderedCells {
         if !in_range || !bin_ends.is_sorted_by(|a, b| a < b) {
             return Err("bin ends must be positions of edges, strictly ascending".into());
         }
-        Ok(OrderedCells { edges, bin_ends })
+        Ok(OrderedCells { edges, bin_ends, labels: BinLabels::default() })
     }
 
     /// The edges between the cells.

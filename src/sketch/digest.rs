@@ -67,9 +67,27 @@ impl Digest {
                 *self = Digest::Compressed(theirs.merge_sorted(std::mem::take(values)));
             }
             (Digest::Compressed(mine), Digest::Compressed(theirs)) => {
-                let both = vec![std::mem::replace(mine, TDigest::new_with_size(SIZE)), theirs.clone()];
-                *mine = TDigest::merge_digests(both);
+                let least = mine.min().into_iter().chain(theirs.min()).reduce(f64::min).unwrap_or_default();
+                let most = mine.max().into_iter().chain(theirs.max()).reduce(f64::max).unwrap_or_default();
+                // Both ascend, so that nothing is left to sort.
+                let centroids = merge_sorted(mine.centroids(), theirs.centroids());
+                *self = Digest::compressed(centroids, least, most);
             }
+        }
+    }
+
+    /// The same in `most` centroids at most, or in half as many values, which are longer.
+    pub(super) fn thinned(&self, most: usize) -> Digest {
+        match self {
+            Digest::Exact(values) if 2 * values.len() > most => {
+                Digest::Compressed(TDigest::new_with_size(most).merge_sorted(values.clone()))
+            }
+            Digest::Compressed(digest) if digest.centroids().len() > most => {
+                let centroids = digest.centroids().to_vec();
+                let (sum, count) = sum_and_count(&centroids);
+                Digest::Compressed(TDigest::new(centroids, sum, count, digest.max(), digest.min(), most))
+            }
+            few => few.clone(),
         }
     }
 
@@ -152,18 +170,17 @@ impl Digest {
             Digest::Compressed(digest) => {
                 let centroids = digest.centroids();
                 let mut course = Vec::with_capacity(2 * centroids.len());
-                let (mut left, mut before) = (digest.min().unwrap_or_default(), 0.0);
+                let (mut left, mut before, mut start) = (digest.min().unwrap_or_default(), 0.0, 0.0);
                 for (i, centroid) in centroids.iter().enumerate() {
                     let mean = centroid.mean();
                     let half_way = centroids.get(i + 1).map(|next| mean / 2.0 + next.mean() / 2.0);
                     let right = half_way.or(digest.max()).unwrap_or(mean);
                     let is_value = centroid.weight() == 1.0;
                     let spread = if is_value { 0.0 } else { (mean - left).min(right - mean) };
-                    let share = |weight: f64| (weight / digest.count()).min(1.0);
-                    course.push(((mean - spread).max(left), share(before)));
                     before += centroid.weight();
-                    course.push(((mean + spread).min(right), share(before)));
-                    left = right;
+                    let end = (before / digest.count()).min(1.0);
+                    course.extend([((mean - spread).max(left), start), ((mean + spread).min(right), end)]);
+                    (left, start) = (right, end);
                 }
                 course
             }
@@ -205,7 +222,7 @@ pub fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     Some(if t >= 0.5 { b - difference * (1.0 - t) } else { a + difference * t })
 }
 
-fn merge_sorted(a: &[f64], b: &[f64]) -> Vec<f64> {
+fn merge_sorted<T: Copy + PartialOrd>(a: &[T], b: &[T]) -> Vec<T> {
     let mut merged = Vec::with_capacity(a.len() + b.len());
     let (mut i, mut j) = (0, 0);
     while i < a.len() && j < b.len() {

@@ -14,7 +14,9 @@ mod batch;
 mod by_cells;
 mod census;
 mod digest;
+mod label;
 mod moments;
+mod packed;
 mod record;
 mod recount;
 mod search;
@@ -29,6 +31,7 @@ pub use basis::{
 pub use census::{Census, CensusRecord, MOST_REFERENCE_CELLS, NumberCell, NumberCensus};
 pub use digest::{Digest, quantile_of_sorted};
 pub use moments::Moments;
+pub use packed::Packed;
 pub use record::{LookCounts, SketchRecord, UnseenCount};
 pub use unseen::Unseen;
 
@@ -67,6 +70,13 @@ impl Tally {
             assert_eq!(self.cells.len(), other.cells.len(), "tallies of two bases were mixed");
             self.cells.iter_mut().zip(&other.cells).for_each(|(mine, theirs)| *mine += theirs);
         }
+    }
+
+    /// Sets all counts to zero.
+    pub(crate) fn clear(&mut self) {
+        let mut cells = std::mem::take(&mut self.cells);
+        cells.clear();
+        *self = Tally { cells, ..Tally::default() };
     }
 
     /// Takes the counts of `other` out again, which must have been added before.

@@ -5,15 +5,24 @@
 //! new pane is added, the leaving one subtracted. What only merges
 //! ([`Detail`]) goes by blocks of as many panes as a window has, on the grid of pane numbers (two
 //! passes over each block: M. van Herk, "A fast algorithm for local minimum and maximum filters",
-//! 1992): a window is the suffix of one block and the prefix of the next. When a block is full its
-//! suffixes are made once. Blocks are fixed by pane numbers, so a restored window is the same to the
-//! bit, whatever came before its first pane.
+//! 1992): a window is the suffix of one block and the prefix of the next. When a block is full, each of
+//! its panes takes the suffix that it begins in the place of its own detail. Blocks are fixed by pane
+//! numbers, so a restored window is the same to the bit, whatever came before its first pane.
 
+use super::closed::ClosedPane;
+use super::running::RunningSum;
 use super::{Flow, PaneData};
-use crate::sketch::{Detail, FeatureSketch, Tally, Unseen};
+use crate::sketch::{Detail, FeatureSketch, Packed, Tally, Unseen};
 use crate::words::Pane;
 use std::collections::VecDeque;
-use std::sync::Arc;
+
+/// Centroids that the panes of a window keep together of a feature's digests: merged again, they tell
+/// quantiles about as well as one digest of all rows.
+const CENTROIDS: usize = 960;
+/// The least of them and the most that one pane keeps.
+const CENTROIDS_OF_PANE: (usize, usize) = (16, 200);
+/// Those of a block that is not full yet, which each pane is merged into anew.
+const CENTROIDS_OF_PREFIX: usize = 100;
 
 /// The sliding aggregate over the last `panes` panes. Panes before them are kept, uncounted, as far
 /// back as a window with few rows may reach.
@@ -25,63 +34,12 @@ pub struct SlidingWindow {
     kept: i64,
     last: Option<Pane>,
     /// Panes that are kept and are not empty, oldest first.
-    panes: VecDeque<(Pane, Arc<PaneData>)>,
+    panes: VecDeque<(Pane, ClosedPane)>,
     whole: RunningSum,
     /// The last panes of the window, by length, ascending.
     parts: Vec<RunningSum>,
-    /// Aggregates of the previous block from each of its panes to its end, by position.
-    suffixes: Vec<Option<Arc<Vec<Detail>>>>,
     /// Aggregate of the present block so far.
-    prefix: Vec<Detail>,
-}
-
-/// The counts of the last panes of a window.
-#[derive(Debug, Clone)]
-pub struct RunningSum {
-    length: i64,
-    flow: Flow,
-    tallies: Vec<Tally>,
-}
-
-impl RunningSum {
-    fn new(panes: u32) -> Self {
-        RunningSum { length: i64::from(panes.max(1)), flow: Flow::default(), tallies: Vec::new() }
-    }
-
-    /// How many panes it reaches back.
-    pub fn panes(&self) -> u32 {
-        self.length as u32
-    }
-
-    /// Rows in them.
-    pub fn flow(&self) -> Flow {
-        self.flow
-    }
-
-    /// Counts of each feature, in the reference's order; empty while no row was counted by one.
-    pub fn tallies(&self) -> &[Tally] {
-        &self.tallies
-    }
-
-    fn add(&mut self, data: &PaneData) {
-        self.flow.add(&data.flow);
-        if self.tallies.is_empty() {
-            self.tallies = vec![Tally::default(); data.features.len()];
-        }
-        self.tallies.iter_mut().zip(&data.features).for_each(|(sum, sketch)| sum.add(&sketch.tally));
-    }
-
-    fn subtract(&mut self, data: &PaneData) {
-        self.flow.subtract(&data.flow);
-        self.tallies.iter_mut().zip(&data.features).for_each(|(sum, sketch)| sum.subtract(&sketch.tally));
-    }
-
-    /// Lets go of what lies before it when the window that ended with `last` ends with `now`.
-    fn advance(&mut self, panes: &VecDeque<(Pane, Arc<PaneData>)>, last: Pane, now: Pane) {
-        let (from, to) = (last.0 - self.length, now.0 - self.length);
-        let leaving = panes.iter().filter(|(pane, _)| from < pane.0 && pane.0 <= to);
-        leaving.for_each(|(_, data)| self.subtract(data));
-    }
+    prefix: Packed<Detail>,
 }
 
 impl SlidingWindow {
@@ -96,8 +54,7 @@ impl SlidingWindow {
             panes: VecDeque::new(),
             whole: RunningSum::new(panes),
             parts: suffixes.iter().map(|length| RunningSum::new(*length)).collect(),
-            suffixes: Vec::new(),
-            prefix: Vec::new(),
+            prefix: Packed::default(),
         }
     }
 
@@ -109,20 +66,35 @@ impl SlidingWindow {
 
     /// Slides the window to end with `pane`, which must come after the last one; panes between them
     /// are empty. Returns the panes that are no longer kept.
-    pub fn push(&mut self, pane: Pane, data: Arc<PaneData>) -> Vec<Pane> {
+    pub fn push(&mut self, pane: Pane, data: &PaneData) -> Vec<Pane> {
         assert!(self.last.is_none_or(|last| last < pane), "a window slides forward only");
-        let left = self.advance_to(pane);
-        if !data.is_empty() {
-            self.parts.iter_mut().chain([&mut self.whole]).for_each(|sum| sum.add(&data));
-            merge_details(&mut self.prefix, data.features.iter().map(|sketch| &sketch.detail));
-            self.panes.push_back((pane, data));
+        let last = self.last.replace(pane).unwrap_or(pane);
+        if self.block(last) != self.block(pane) {
+            self.fill_block(self.block(last));
+        }
+        let closed = (!data.is_empty()).then(|| ClosedPane::of(data, self.centroids()));
+        for sum in self.parts.iter_mut().chain([&mut self.whole]) {
+            sum.slide(&self.panes, last, pane, closed.as_ref());
+        }
+        if let Some(closed) = closed {
+            let features = closed.details.len().max(self.prefix.len());
+            self.prefix = Packed::of(features, CENTROIDS_OF_PREFIX, |at| {
+                let mut detail = self.prefix.get(at);
+                detail.merge(&closed.details.get(at));
+                detail
+            });
+            self.panes.push_back((pane, closed));
+        }
+        let mut left = Vec::new();
+        while let Some((oldest, _)) = self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.kept <= pane.0) {
+            left.push(oldest);
         }
         left
     }
 
     /// Rows of the window.
     pub fn flow(&self) -> Flow {
-        self.whole.flow
+        self.whole.flow()
     }
 
     /// The counts of its suffixes, ascending by length.
@@ -133,26 +105,46 @@ impl SlidingWindow {
     /// How many panes the window must reach back over to have `rows` rows, and what became of the rows
     /// there: its own panes, where these have them or no pane that it can reach makes up for them.
     pub fn reaching(&self, rows: u64) -> (u32, Flow) {
-        let (own, mut flow) = (self.length as u32, self.whole.flow);
+        let (own, mut flow) = (self.length as u32, self.whole.flow());
         let Some(last) = self.last.filter(|_| flow.events < rows) else { return (own, flow) };
         let before = self.panes.iter().rev().skip_while(|(pane, _)| last.0 - pane.0 < self.length);
         let before = before.take_while(|(pane, _)| last.0 - pane.0 < self.reach);
-        for (pane, data) in before {
-            flow.add(&data.flow);
+        for (pane, closed) in before {
+            flow.add(&closed.flow);
             if flow.events >= rows {
                 return ((last.0 + 1 - pane.0) as u32, flow);
             }
         }
-        (own, self.whole.flow)
+        (own, self.whole.flow())
     }
 
-    /// The sketch of the feature at `position` over the last `panes` panes, made anew of them.
+    /// The sketch of the feature at `position` over the last `panes` panes.
     pub fn sketch_of(&self, position: usize, panes: u32) -> FeatureSketch {
-        let sketches = self.last_panes(panes).filter_map(|data| data.features.get(position));
-        sketches.fold(FeatureSketch::default(), |mut sum, sketch| {
-            sum.merge(sketch);
-            sum
-        })
+        let mut tally = Tally::default();
+        self.last_panes(panes).for_each(|(_, closed)| closed.tallies.add_to(position, &mut tally));
+        FeatureSketch { tally, detail: self.detail(position, panes) }
+    }
+
+    /// The detail of the feature at `position` over the last `panes` panes: of each full block what lies
+    /// in them, and of the present one all of it, or its last panes.
+    fn detail(&self, position: usize, panes: u32) -> Detail {
+        let mut detail = Detail::default();
+        let mut merged = None;
+        let present = self.last.map(|last| self.block(last));
+        let is_whole = self.last.is_some_and(|last| i64::from(panes) > last.0.rem_euclid(self.length));
+        for (pane, closed) in self.last_panes(panes) {
+            let block = Some(self.block(pane));
+            if block == present && is_whole {
+                break;
+            }
+            if block == present || merged.replace(block) != Some(block) {
+                detail.merge(&closed.details.get(position));
+            }
+        }
+        if is_whole {
+            detail.merge(&self.prefix.get(position));
+        }
+        detail
     }
 
     /// Whether there are no rows at all, in the window or in reach of it.
@@ -166,86 +158,53 @@ impl SlidingWindow {
     }
 
     /// Panes that are kept and are not empty, oldest first.
-    pub fn panes(&self) -> impl Iterator<Item = (Pane, &Arc<PaneData>)> {
-        self.panes.iter().map(|(pane, data)| (*pane, data))
+    pub fn panes(&self) -> impl DoubleEndedIterator<Item = (Pane, &ClosedPane)> {
+        self.panes.iter().map(|(pane, closed)| (*pane, closed))
     }
 
     /// The sketch of each feature over the window, in the reference's order; empty while no row was
     /// counted by a reference.
     pub fn features(&self) -> Vec<FeatureSketch> {
-        let suffix = self.last.and_then(|last| {
-            let position = last.0.rem_euclid(self.length) as usize;
-            self.suffixes.get(position + 1).and_then(Option::as_ref)
-        });
-        let sketch = |(at, tally): (usize, &Tally)| {
-            let mut detail = suffix.and_then(|details| details.get(at)).cloned().unwrap_or_default();
-            if let Some(prefix) = self.prefix.get(at) {
-                detail.merge(prefix);
-            }
-            FeatureSketch { tally: tally.clone(), detail }
+        let sketch = |at: usize| {
+            let mut tally = Tally::default();
+            self.whole.tallies().add_to(at, &mut tally);
+            FeatureSketch { tally, detail: self.detail(at, self.length as u32) }
         };
-        self.whole.tallies.iter().enumerate().map(sketch).collect()
+        (0..self.whole.tallies().len()).map(sketch).collect()
     }
 
     /// Names of columns that the reference does not have, over the last `panes` panes.
     pub fn unknown(&self, panes: u32) -> Unseen {
         let mut unknown = PaneData::default().unknown;
-        self.last_panes(panes).for_each(|data| unknown.merge(&data.unknown));
+        self.last_panes(panes).for_each(|(_, closed)| unknown.merge(&closed.unknown));
         unknown
     }
 
-    fn last_panes(&self, panes: u32) -> impl Iterator<Item = &Arc<PaneData>> {
+    fn last_panes(&self, panes: u32) -> impl Iterator<Item = (Pane, &ClosedPane)> {
         let first = self.last.map_or(0, |last| last.0 + 1 - i64::from(panes));
-        self.panes.iter().filter(move |(pane, _)| pane.0 >= first).map(|(_, data)| data)
+        self.panes().skip_while(move |(pane, _)| pane.0 < first)
     }
 
-    fn advance_to(&mut self, pane: Pane) -> Vec<Pane> {
-        let block = |pane: Pane| pane.0.div_euclid(self.length);
-        if let Some(last) = self.last.filter(|last| block(*last) != block(pane)) {
-            self.flip(block(last), block(pane));
-        }
-        if let Some(last) = self.last {
-            let sums = self.parts.iter_mut().chain([&mut self.whole]);
-            sums.for_each(|sum| sum.advance(&self.panes, last, pane));
-        }
-        self.last = Some(pane);
-        let mut left = Vec::new();
-        while let Some((oldest, _)) = self.panes.pop_front_if(|(oldest, _)| oldest.0 + self.kept <= pane.0) {
-            left.push(oldest);
-        }
-        left
+    fn block(&self, pane: Pane) -> i64 {
+        pane.0.div_euclid(self.length)
     }
 
-    /// Leaves block `from` for block `to`: makes the suffixes of `from` when `to` follows it.
-    fn flip(&mut self, from: i64, to: i64) {
-        self.prefix.clear();
-        self.suffixes.clear();
-        if to != from + 1 {
-            return;
-        }
-        let mut suffixes = vec![None; self.length as usize];
-        let mut aggregate: Vec<Detail> = Vec::new();
-        let mut next = self.length as usize;
-        let of_block = |pane: &Pane| pane.0.div_euclid(self.length) == from;
-        for (pane, data) in self.panes.iter().rev().filter(|(pane, _)| of_block(pane)) {
-            let position = pane.0.rem_euclid(self.length) as usize;
-            // Positions between this pane and the later one share the later one's aggregate.
-            let shared = (!aggregate.is_empty()).then(|| Arc::new(aggregate.clone()));
-            suffixes[position + 1..next].fill(shared);
-            merge_details(&mut aggregate, data.features.iter().map(|sketch| &sketch.detail));
-            next = position + 1;
-        }
-        let shared = (!aggregate.is_empty()).then(|| Arc::new(aggregate));
-        suffixes[..next].fill(shared);
-        self.suffixes = suffixes;
+    fn centroids(&self) -> usize {
+        let (least, most) = CENTROIDS_OF_PANE;
+        (CENTROIDS / self.length as usize).clamp(least, most)
     }
-}
 
-fn merge_details<'a>(into: &mut Vec<Detail>, details: impl ExactSizeIterator<Item = &'a Detail>) {
-    if into.is_empty() {
-        *into = details.cloned().collect();
-    } else {
-        into.iter_mut().zip(details).for_each(|(mine, theirs)| mine.merge(theirs));
+    /// Gives each pane of `block`, in which no more panes come, the details from it to the block's end.
+    fn fill_block(&mut self, block: i64) {
+        let (length, centroids) = (self.length, self.centroids());
+        let mut suffix: Vec<Detail> = Vec::new();
+        let panes = self.panes.iter_mut().rev().take_while(|(pane, _)| pane.0.div_euclid(length) == block);
+        for (_, closed) in panes {
+            suffix.resize_with(suffix.len().max(closed.details.len()), Detail::default);
+            suffix.iter_mut().enumerate().for_each(|(at, detail)| detail.merge(&closed.details.get(at)));
+            closed.details = Packed::of(suffix.len(), centroids, |at| &suffix[at]);
+        }
+        self.prefix = Packed::default();
     }
 }
 
@@ -256,16 +215,40 @@ mod tests {
     use crate::sketch::{Accumulator, Basis, OrderedCells};
     use crate::words::Kind;
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     const SUFFIXES: [u32; 3] = [1, 2, 4];
 
-    fn data(values: &[f64]) -> Arc<PaneData> {
+    fn data(values: &[f64]) -> PaneData {
         let cells = OrderedCells::new(vec![0.25, 0.5, 0.75], vec![1]).unwrap();
         let mut accumulator = Accumulator::new(Kind::Continuous, Arc::new(Basis::Ordered(cells)), 10);
         values.iter().for_each(|value| accumulator.push(&Value::Number(*value)));
         let flow = Flow { events: values.len() as u64, ..Flow::default() };
         let features = if values.is_empty() { vec![] } else { vec![accumulator.finish()] };
-        Arc::new(PaneData { flow, features, ..PaneData::default() })
+        PaneData { flow, features, ..PaneData::default() }
+    }
+
+    #[test]
+    fn the_quantiles_of_a_long_window_are_near_those_of_its_rows() {
+        let rows = |pane: i64| {
+            let unit = move |row: i64| ((pane * 977 + row) * 7919 % 10_007) as f64 / 10_007.0;
+            (0..1000).map(unit).map(|unit| unit * unit * unit).collect::<Vec<f64>>()
+        };
+        let mut window = SlidingWindow::new(24, 24, &[]);
+        let mut worst: f64 = 0.0;
+        for pane in 0..72 {
+            window.push(Pane(pane), &data(&rows(pane)));
+            let mut all: Vec<f64> = (pane - 23..=pane).filter(|pane| *pane >= 0).flat_map(rows).collect();
+            all.sort_by(f64::total_cmp);
+            let digest = &window.features()[0].detail.digest;
+            for q in 1..20 {
+                let q = f64::from(q) / 20.0;
+                let value = digest.quantile(q).unwrap();
+                let rank = all.partition_point(|other| *other <= value) as f64 / all.len() as f64;
+                worst = worst.max((rank - q).abs());
+            }
+        }
+        assert!(worst < 0.025, "{worst}");
     }
 
     proptest! {
@@ -284,7 +267,7 @@ mod tests {
             for (gap, values) in panes {
                 // Mostly the next pane, now and then a jump.
                 number += if gap < 7 { 1 } else { gap };
-                window.push(Pane(number), data(&values));
+                window.push(Pane(number), &data(&values));
                 all.push((number, values));
                 let inside = all.iter().filter(|(pane, _)| *pane > number - i64::from(length));
                 let mut expected: Vec<f64> = inside.flat_map(|(_, values)| values.clone()).collect();
@@ -300,8 +283,10 @@ mod tests {
                     let sketch = window.sketch_of(0, part.panes());
                     prop_assert_eq!(sketch.detail.digest.count(), rows);
                     if rows > 0 {
-                        prop_assert_eq!(part.tallies()[0].cells[0], below);
-                        prop_assert_eq!(&part.tallies()[0], &sketch.tally);
+                        let mut counts = Tally::default();
+                        part.tallies().add_to(0, &mut counts);
+                        prop_assert_eq!(counts.cells[0], below);
+                        prop_assert_eq!(&counts, &sketch.tally);
                     }
                 }
                 let rows_of = |panes: u32| {
@@ -340,15 +325,15 @@ mod tests {
             let mut window = SlidingWindow::new(length, length + more, &SUFFIXES);
             let cut = cut.min(panes.len() - 1);
             for (number, values) in panes[..=cut].iter().enumerate() {
-                window.push(Pane(number as i64), data(values));
+                window.push(Pane(number as i64), &data(values));
             }
             let mut restored = SlidingWindow::new(length, length + more, &SUFFIXES);
-            for (pane, data) in window.panes() {
-                restored.push(pane, data.clone());
+            for (pane, _) in window.panes() {
+                restored.push(pane, &data(&panes[pane.0 as usize]));
             }
             for (number, values) in panes.iter().enumerate().skip(cut + 1) {
-                window.push(Pane(number as i64), data(values));
-                restored.push(Pane(number as i64), data(values));
+                window.push(Pane(number as i64), &data(values));
+                restored.push(Pane(number as i64), &data(values));
                 prop_assert_eq!(window.features(), restored.features());
                 prop_assert_eq!(window.flow(), restored.flow());
                 for rows in [0, 300, 600, 1200] {
