@@ -22,14 +22,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 const MODELS: u64 = 50;
-/// Different events of a model, sent again and again.
-const POOL: usize = 200;
 /// Features change in this time, after the first windows have closed.
 const CHANGES: Duration = Duration::from_secs(60);
 /// What moves: a number between 0 and 1, any as likely, whose standard deviation this is.
 const MOVED: usize = 0;
 const DEVIATION: f64 = 0.288_675;
-/// Events go out in batches so far apart.
+/// Events go out together, no more often than so.
 const TICK: Duration = Duration::from_millis(5);
 
 /// What is looked at how often, and when windows are ready to be looked into.
@@ -98,19 +96,6 @@ fn starts(warm_up: Duration) -> Vec<Duration> {
     (0..MODELS).map(|_| warm_up + CHANGES.mul_f64(rng.random())).collect()
 }
 
-/// The events of each model, as they are and changed.
-fn pools() -> Vec<[Vec<String>; 2]> {
-    let mut pools = vec![[Vec::new(), Vec::new()]; MODELS as usize];
-    // Four in a row are of one model.
-    for mut values in WIDE.events(3, POOL * MODELS as usize) {
-        let model = (values.number / 4 % MODELS) as usize;
-        pools[model][0].push(values.json(WIDE, MODELS));
-        values.numbers[MOVED] += DEVIATION;
-        pools[model][1].push(values.json(WIDE, MODELS));
-    }
-    pools
-}
-
 /// Sends for so long; notes when the first changed event of each model went out.
 fn send(
     input: &str,
@@ -119,24 +104,20 @@ fn send(
     time: Duration,
     sent: &Mutex<BTreeMap<usize, Instant>>,
 ) {
-    let (pools, producer) = (pools(), Producer::new());
+    let producer = Producer::new();
     let started = Instant::now();
-    let mut number = 0;
-    while started.elapsed() < time {
-        let due = (started.elapsed().as_secs_f64() * rate as f64) as usize;
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64);
-        while number < due {
-            let model = number % MODELS as usize;
-            let has_changed = started.elapsed() >= starts[model];
-            if has_changed {
-                sent.lock().expect("no panic while locked").entry(model).or_insert_with(Instant::now);
-            }
-            let event = &pools[model][usize::from(has_changed)][number / MODELS as usize % POOL];
-            let partition = (number % PARTITIONS as usize) as i32;
-            producer.produce(input, partition, None, Some(event.as_bytes()), now_ms);
-            number += 1;
+    for mut values in WIDE.events(3, (time.as_secs_f64() * rate as f64) as usize) {
+        while started.elapsed().as_secs_f64() * (rate as f64) < values.number as f64 {
+            sleep(TICK);
         }
-        sleep(TICK);
+        let model = (values.number / 4 % MODELS) as usize;
+        if started.elapsed() >= starts[model] {
+            values.numbers[MOVED] += DEVIATION;
+            sent.lock().expect("no panic while locked").entry(model).or_insert_with(Instant::now);
+        }
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64);
+        let partition = (values.number % PARTITIONS as u64) as i32;
+        producer.produce(input, partition, None, Some(values.json(WIDE, MODELS).as_bytes()), now_ms);
     }
     producer.flush();
 }

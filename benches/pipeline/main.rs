@@ -71,8 +71,8 @@ const CASES: [Case; 12] = [
     json("json_25_models_64", WIDE, 64, 1),
     Case { partitions: 1, ..json("json_25_partitions_1", WIDE, 1, 1) },
     Case { partitions: 16, ..json("json_25_partitions_16", WIDE, 1, 1) },
-    Case { window: ("1m", "5s"), ..json("json_25_panes_12", WIDE, 1, 1) },
-    Case { window: ("12m", "5s"), ..json("json_25_panes_144", WIDE, 1, 1) },
+    Case { window: ("2m", "10s"), ..json("json_25_panes_12", WIDE, 1, 1) },
+    Case { window: ("24m", "10s"), ..json("json_25_panes_144", WIDE, 1, 1) },
 ];
 
 fn main() {
@@ -302,7 +302,7 @@ fn configure(case: Case, directory: &TempDir, id: &str, input: &str, more: &str)
          [input]\ntopics = ['{input}']\nformat = '{}'\n{schemas}{more}\
          [topics]\nreferences = '{id}.references'\ndeltas = '{id}.deltas'\npanes = '{id}.panes'\ncontrol = '{id}.control'\npartitions = {partitions}\n\
          [output]\nevents = '{id}.events'\ntriggers = '{id}.triggers'\nreports = '{id}.reports'\ndead_letters = '{id}.dead'\n\
-         [http]\nlisten = '127.0.0.1:{}'\n\
+         [http]\nlisten = '127.0.0.1:{}'\n[limits]\nfeatures = 2000\n\
          {}",
         brokers(),
         case.format,
