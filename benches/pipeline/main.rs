@@ -52,15 +52,13 @@ struct Case {
     /// How many times fewer events are enough: large ones take as long.
     fewer: usize,
     partitions: i32,
-    /// A window's length, and its slide.
-    window: (&'static str, &'static str),
 }
 
 const fn json(name: &'static str, shape: Shape, models: u64, fewer: usize) -> Case {
-    Case { name, format: "json", shape, models, fewer, partitions: PARTITIONS, window: ("10m", "1m") }
+    Case { name, format: "json", shape, models, fewer, partitions: PARTITIONS }
 }
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 10] = [
     json("json_25", WIDE, 1, 1),
     Case { format: "avro", ..json("avro_25", WIDE, 1, 1) },
     json("json_5", NARROW, 1, 1),
@@ -71,8 +69,6 @@ const CASES: [Case; 12] = [
     json("json_25_models_64", WIDE, 64, 1),
     Case { partitions: 1, ..json("json_25_partitions_1", WIDE, 1, 1) },
     Case { partitions: 16, ..json("json_25_partitions_16", WIDE, 1, 1) },
-    Case { window: ("2m", "10s"), ..json("json_25_panes_12", WIDE, 1, 1) },
-    Case { window: ("24m", "10s"), ..json("json_25_panes_144", WIDE, 1, 1) },
 ];
 
 fn main() {
@@ -243,9 +239,7 @@ fn bare(topic: &str, partitions: i32, count: usize) -> Usage {
 fn own(case: Case, input: &str, count: usize, workers: usize) -> Usage {
     let directory = TempDir::new().expect("a temporary directory");
     let id = unique("bench");
-    let (size, slide) = case.window;
-    let more =
-        format!("start = 'earliest'\nworkers = {workers}\n[window]\nsize = '{size}'\nslide = '{slide}'\n");
+    let more = format!("start = 'earliest'\nworkers = {workers}\n[window]\nsize = '10m'\nslide = '1m'\n");
     let config = configure(case, &directory, &id, input, &more);
     let driftline = || Command::new(env!("CARGO_BIN_EXE_driftline"));
     let made = driftline().args(["topics", "create", "--dev", "--config"]).arg(&config).output();

@@ -1,4 +1,4 @@
-"""Draws docs/performance.svg: how CPU an event grows with features, models, partitions and panes of a window.
+"""Draws docs/performance.svg: how CPU an event grows with features, models and partitions.
 
     plot.py target/bench/pipeline.jsonl > docs/performance.svg
 """
@@ -11,7 +11,6 @@ PANELS = {
     "features": {"json_5": 5, "json_25": 25, "json_100": 100, "json_1000": 1000},
     "models": {"json_25": 1, "json_25_models_8": 8, "json_25_models_64": 64},
     "partitions": {"json_25_partitions_1": 1, "json_25": 4, "json_25_partitions_16": 16},
-    "panes in a window (slide 10 s)": {"json_25_panes_12": 12, "json_25_panes_144": 144},
 }
 SYSTEMS = {"bare": ("bare poll loop", "#888888"), "driftline": ("driftline", "#0072b2")}
 WIDTH, HEIGHT, LEFT, TOP, GAP = 190, 150, 44, 34, 26

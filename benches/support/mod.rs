@@ -9,6 +9,7 @@ use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
 use driftline::event::{SchemaError, SchemaSource, Value, WriterSchema};
+use driftline::measure::sequential::tried;
 use driftline::reference::{Activation, BuildOptions, Origin, Profile, ProfileBuilder, References};
 use driftline::words::{Kind, Name, Time};
 use rand::{Rng, SeedableRng};
@@ -147,7 +148,7 @@ impl Shape {
             };
             builder.push(names.iter().zip(&row));
         }
-        Arc::new(builder.finish().expect("rows and columns are there"))
+        Arc::new(builder.finish_with(tried).expect("rows and columns are there"))
     }
 
     /// The reference, in force for the events' model.
