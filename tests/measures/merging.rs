@@ -67,6 +67,11 @@ fn assert_same(one: &Comparison, other: &Comparison) {
             Measure::Wasserstein => {
                 assert!((a.value - b.value).abs() <= DIGEST_ERROR.max(0.05 * a.value), "{a:?} {b:?}");
             }
+            // Its interval is what the digests are held within.
+            Measure::ZScore => {
+                let certain = a.low..=a.high;
+                assert!(certain.contains(&a.value) && certain.contains(&b.value), "{a:?} {b:?}");
+            }
             _ => assert_eq!(a.value, b.value, "{}", info.name),
         }
     }
