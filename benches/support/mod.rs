@@ -155,21 +155,26 @@ impl Shape {
     pub fn references(self) -> References {
         let profile = self.reference();
         let mut references = References::default();
-        references.activate(Activation {
-            schema_version: 1,
-            r#type: "reference_activation".into(),
-            model: "fraud".into(),
-            version: "7".into(),
-            effective_from: Time::EPOCH,
-            reference_id: profile.id().clone(),
-            origin: Origin::Training,
-            trigger_id: None,
-            actor: "bench".into(),
-            reason: None,
-            published_at: Time::EPOCH,
-        });
+        references.activate(activation("fraud".into(), "7", &profile));
         references.add_profile(profile);
         references
+    }
+}
+
+/// `profile` in force from the beginning.
+fn activation(model: Name, version: &str, profile: &Profile) -> Activation {
+    Activation {
+        schema_version: 1,
+        r#type: "reference_activation".into(),
+        model,
+        version: version.into(),
+        effective_from: Time::EPOCH,
+        reference_id: profile.id().clone(),
+        origin: Origin::Training,
+        trigger_id: None,
+        actor: "bench".into(),
+        reason: None,
+        published_at: Time::EPOCH,
     }
 }
 

@@ -1,12 +1,11 @@
 //! Stage 2 with models of numeric features whose panes close one after another.
 
+use super::activation;
 use driftline::config::Config;
 use driftline::engine::{Delta, Evaluator, EvaluatorSettings, Layout, Output, Progress};
 use driftline::event::Value;
 use driftline::policy::Suffixes;
-use driftline::reference::{
-    Activation, BuildOptions, FeatureProfile, Origin, Profile, ProfileBuilder, References,
-};
+use driftline::reference::{BuildOptions, FeatureProfile, Profile, ProfileBuilder, References};
 use driftline::sketch::{Accumulator, FeatureSketch};
 use driftline::window::{Flow, PaneData, PartitionProgress};
 use driftline::words::{Grid, Kind, ModelKey, Name, Pane, Time};
@@ -66,7 +65,7 @@ impl World {
         let features = (0..features).map(feature).collect();
         let profile = Arc::new(Profile::new(REFERENCE_ROWS as u64, features));
         let mut references = References::default();
-        (0..models).for_each(|model| references.activate(activation(model, &profile)));
+        (0..models).for_each(|model| references.activate(activation(name(model), "1", &profile)));
         references.add_profile(profile.clone());
         let evaluator = Evaluator::new(Arc::new(settings(panes)));
         World { evaluator, references, profile, models, rows, sketches, next: 0, offset: 0 }
@@ -133,20 +132,4 @@ fn settings(panes: u32) -> EvaluatorSettings {
     settings.layout = Layout::of(&settings.grid, 1, 0);
     settings.unlisted.0.policy.suffixes = Suffixes::All;
     settings
-}
-
-fn activation(model: usize, profile: &Profile) -> Activation {
-    Activation {
-        schema_version: 1,
-        r#type: "reference_activation".into(),
-        model: name(model),
-        version: "1".into(),
-        effective_from: Time::EPOCH,
-        reference_id: profile.id().clone(),
-        origin: Origin::Training,
-        trigger_id: None,
-        actor: "bench".into(),
-        reason: None,
-        published_at: Time::EPOCH,
-    }
 }

@@ -14,7 +14,7 @@ reference, replays the rows after it with a second a row, and compares each wind
     p_value         ks_pvalue: on the same side of 0.001, 0.01 and 0.05 in 98 % of all cases
     wasserstein     wasserstein_norm: the interval holding it; the value within 1 % or 0.0075 standard
                     deviations, whichever is more, and within 1 % or 0.002 in 95 % of all cases
-    z_score         what this program computes from the clipped rows themselves: the value within 1.5 % or 0.1,
+    z_score         what this program computes from the clipped rows themselves: the value within 1 % or 0.1,
                     whichever is more, the interval holding it but for what a quantile is off
     rows, missing   n_valid exactly, null_rate to 1e-12
 
@@ -50,7 +50,7 @@ WASSERSTEIN_MOST = 0.0075
 WASSERSTEIN_MOSTLY = 0.002
 WASSERSTEIN_AGREEMENT = 0.95
 # Of the exact score, and in standard errors; and what the clipping quantiles, which are estimated, may shift.
-Z_RELATIVE = 0.015
+Z_RELATIVE = 0.01
 Z_MOST = 0.1
 Z_CLIP = 0.05
 # What an interval of counts may miss of a value that was added up in floating point.
