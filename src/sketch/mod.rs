@@ -13,6 +13,7 @@ mod basis;
 mod batch;
 mod by_cells;
 mod census;
+mod centroids;
 mod digest;
 mod label;
 mod moments;
@@ -29,7 +30,8 @@ pub use basis::{
     Basis, Categories, CategoryCell, MAX_CELLS, MAX_COUNTED_CATEGORIES, OrderedCells, category_name,
 };
 pub use census::{Census, CensusRecord, MOST_REFERENCE_CELLS, NumberCell, NumberCensus};
-pub use digest::{Digest, quantile_of_sorted};
+pub use centroids::Centroids;
+pub use digest::{Digest, Span, quantile_of_sorted};
 pub use moments::Moments;
 pub use packed::Packed;
 pub use record::{LookCounts, SketchRecord, UnseenCount};
