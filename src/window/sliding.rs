@@ -165,12 +165,19 @@ impl SlidingWindow {
     /// The sketch of each feature over the window, in the reference's order; empty while no row was
     /// counted by a reference.
     pub fn features(&self) -> Vec<FeatureSketch> {
-        let sketch = |at: usize| {
-            let mut tally = Tally::default();
-            self.whole.tallies().add_to(at, &mut tally);
-            FeatureSketch { tally, detail: self.detail(at, self.length as u32) }
-        };
-        (0..self.whole.tallies().len()).map(sketch).collect()
+        (0..self.counted()).map(|position| self.sketch(position)).collect()
+    }
+
+    /// How many features there are counts of.
+    pub fn counted(&self) -> usize {
+        self.whole.tallies().len()
+    }
+
+    /// The sketch of the feature at `position` over the window.
+    pub fn sketch(&self, position: usize) -> FeatureSketch {
+        let mut tally = Tally::default();
+        self.whole.tallies().add_to(position, &mut tally);
+        FeatureSketch { tally, detail: self.detail(position, self.length as u32) }
     }
 
     /// Names of columns that the reference does not have, over the last `panes` panes.
