@@ -13,6 +13,7 @@ mod basis;
 mod batch;
 mod by_cells;
 mod census;
+mod centroids;
 mod counted;
 mod digest;
 mod label;
@@ -30,8 +31,9 @@ pub use basis::{
     Basis, Categories, CategoryCell, MAX_CELLS, MAX_COUNTED_CATEGORIES, OrderedCells, category_name,
 };
 pub use census::{Census, CensusRecord, MOST_REFERENCE_CELLS, NumberCell, NumberCensus};
+pub use centroids::Centroids;
 pub use counted::Counted;
-pub use digest::{Digest, quantile_of_sorted};
+pub use digest::{Digest, Span, quantile_of_sorted};
 pub use moments::Moments;
 pub use packed::Packed;
 pub(crate) use record::sparse;

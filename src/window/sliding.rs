@@ -22,7 +22,7 @@ const CENTROIDS: usize = 960;
 /// The least of them and the most that one pane keeps.
 const CENTROIDS_OF_PANE: (usize, usize) = (16, 200);
 /// Those of a block that is not full yet, which each pane is merged into anew.
-const CENTROIDS_OF_PREFIX: usize = 100;
+const CENTROIDS_OF_PREFIX: usize = 200;
 
 /// The sliding aggregate over the last `panes` panes. Panes before them are kept, uncounted, as far
 /// back as a window with few rows may reach.
