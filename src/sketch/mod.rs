@@ -14,6 +14,7 @@ mod batch;
 mod by_cells;
 mod census;
 mod centroids;
+mod counted;
 mod digest;
 mod label;
 mod moments;
@@ -31,9 +32,11 @@ pub use basis::{
 };
 pub use census::{Census, CensusRecord, MOST_REFERENCE_CELLS, NumberCell, NumberCensus};
 pub use centroids::Centroids;
+pub use counted::Counted;
 pub use digest::{Digest, Span, quantile_of_sorted};
 pub use moments::Moments;
 pub use packed::Packed;
+pub(crate) use record::sparse;
 pub use record::{LookCounts, SketchRecord, UnseenCount};
 pub use unseen::Unseen;
 
