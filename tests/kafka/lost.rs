@@ -35,7 +35,8 @@ fn stream() -> Vec<String> {
 fn deployment() -> Deployment {
     let settings = SETTINGS
         .replace("start = 'earliest'", "start = 'earliest'\non_lost_offsets = 'continue'")
-        .replace("segments = ['/segment/country']\n", "");
+        .replace("segments = ['/segment/country']\n", "")
+        .replace("min_rows = 100\n", "min_rows = 100\nmin_completeness = 0.1\n");
     let deployment = Deployment::new(PARTITIONS as i32, &settings);
     let mut rng = ChaCha8Rng::seed_from_u64(95);
     let rows: String = (0..5000).map(|_| format!("{}\n", rng.random::<f64>())).collect();
@@ -90,7 +91,10 @@ fn what_was_deleted_before_it_was_read_is_told_once_whoever_is_killed_and_a_trig
     instance.kill();
     // Of the first partition there were no rows yet to be told with.
     let mut instance = Driftline::start(&config);
-    deployment.produce(&events[6000..]);
+    deployment.produce(&events[6000..ROWS]);
+    wait_for_offsets(&deployment, 4000);
+    // These close the last window, and lie beyond it.
+    deployment.produce(&events[ROWS..]);
     let last = Time::from_ms(START_MS + ROWS as i64 * 50).to_string();
     wait_until(PATIENCE, "the last window", || {
         deployment.output("reports").iter().any(|report| report["window"]["end"] == *last)
