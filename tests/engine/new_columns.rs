@@ -5,14 +5,17 @@ use crate::faults::{PARTITIONS, topics};
 use crate::world::{self, SLIDE_MS, comparable};
 use driftline::engine::{Output, Pipeline, SketcherSettings};
 use driftline::event::Value;
-use driftline::policy::record::{Category, DriftEvent, ResolveReason, Scope, Transition};
-use driftline::words::Severity;
+use driftline::policy::record::{Category, Command, DriftEvent, ResolveReason, Scope, Transition};
+use driftline::words::{Severity, Time};
 
 /// The stream before its drift, with a column `y` in the rows of fraud/1 that `has` says, by number.
 fn decided(sketcher: SketcherSettings, commit: usize, has: impl Fn(usize) -> bool) -> Vec<Output> {
-    let rows = &world::stream(7, 40_000, 0)[..18_000];
     let settings = world::evaluator_settings();
-    let mut pipeline = Pipeline::new(sketcher, settings, world::references(), topics());
+    decided_in(Pipeline::new(sketcher, settings, world::references(), topics()), commit, has)
+}
+
+fn decided_in(mut pipeline: Pipeline, commit: usize, has: impl Fn(usize) -> bool) -> Vec<Output> {
+    let rows = &world::stream(7, 40_000, 0)[..18_000];
     let mut outputs = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         let mut event = row.event();
@@ -79,4 +82,20 @@ fn one_that_was_there_from_the_start_or_has_few_rows_is_no_news() {
 
     let ignored = SketcherSettings { report_unknown_features: false, ..world::sketcher_settings() };
     assert!(told(&decided(ignored, 100, |at| at >= 6_000)).is_empty());
+}
+
+#[test]
+fn an_accepted_window_leaves_out_what_the_reference_before_does_not_have_and_says_so() {
+    let settings = world::evaluator_settings();
+    let mut pipeline = Pipeline::new(world::sketcher_settings(), settings, world::references(), topics());
+    let accept = "reference.accept_window";
+    let command = Command::new("cmd_1".into(), accept, "fraud".into(), "ann", Time::EPOCH);
+    pipeline.command(Command { version: Some("1".into()), ..command }, Time::from_ms(9_000));
+    let outputs = decided_in(pipeline, 100, |at| at >= 6_000);
+    let made = outputs.iter().find_map(|output| match output {
+        Output::Reference(made) => Some(&**made),
+        _ => None,
+    });
+    let made = made.expect("it is accepted");
+    assert_eq!((made.features, &*made.left_out), (2, &["y".into()][..]));
 }
