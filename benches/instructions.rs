@@ -14,15 +14,18 @@ use driftline::words::Name;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use support::stages::{self, Stages};
 use support::windows::World;
 use support::{NARROW, OneSchema, Shape, WIDE};
 
 /// The name, the unit that is counted, and how many of them a run has.
-const CASES: [(&str, &str, u64); 5] = [
+const CASES: [(&str, &str, u64); 7] = [
     ("json_25", "event", 4_000),
     ("json_5", "event", 4_000),
     ("avro_25", "event", 4_000),
     ("avro_5", "event", 4_000),
+    ("models_8", "event", 4_000),
+    ("deltas", "feature and delta", 416),
     ("windows", "feature and slide", 480),
 ];
 /// Percent by which a count may grow. Hashing and where memory lies make differences below one percent,
@@ -103,6 +106,11 @@ fn run(case: &str) -> u64 {
         "json_5" => events(NARROW, json(NARROW), units),
         "avro_25" => events(WIDE, avro(WIDE), units),
         "avro_5" => events(NARROW, avro(NARROW), units),
+        "models_8" => models(units / stages::COMMIT, |stages| measured(|| stages.take() + stages.commit())),
+        "deltas" => models(units / (8 * 26), |stages| {
+            stages.take();
+            measured(|| stages.commit())
+        }),
         _ => windows(units),
     }
 }
@@ -160,6 +168,12 @@ fn settings() -> SketcherSettings {
     let mut config = Config::default().sketcher();
     config.models.insert(Name::from("fraud"), Config::default().unlisted_model("fraud"));
     config
+}
+
+/// Runs both stages of 8 models between two ends of windows.
+fn models(commits: u64, mut commit: impl FnMut(&mut Stages) -> u64) -> u64 {
+    let mut stages = Stages::new(WIDE, 8, commits);
+    (0..commits).map(|_| commit(&mut stages)).sum()
 }
 
 /// Slides full windows of a day by an hour, over two ends of their blocks.

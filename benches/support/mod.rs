@@ -3,6 +3,7 @@
 
 #![allow(dead_code)] // each bench uses a part
 
+pub mod stages;
 pub mod windows;
 
 use apache_avro::Schema;

@@ -43,7 +43,7 @@ pub(super) fn accept(
     let window = CountedWindow {
         grid,
         rows: info.events,
-        features: whole.sketches(grid, panes, held.profile.features().len()),
+        features: whole.sketches(grid, panes, held.profile.features().len()).collect(),
         panes: inside
             .iter()
             .map(|(pane, data)| CountedPane {

@@ -4,7 +4,7 @@ use super::delta::Delta;
 use super::sketcher::SketcherSettings;
 use crate::event::{Cell, Columns, Row};
 use crate::reference::{CoarseCells, FeatureProfile, Profile, ReferenceId};
-use crate::sketch::{Accumulator, Census, FeatureSketch, category_name};
+use crate::sketch::{Accumulator, Census, Counted, category_name};
 use crate::window::{OffsetRange, PaneData, Source};
 use crate::words::{Kind, ModelKey, Name, Pane};
 use std::collections::BTreeMap;
@@ -172,22 +172,23 @@ impl Buffer {
         Gathered { key, pane, parts: vec![(look, self)] }
     }
 
-    /// What its rows contribute to their pane; to the look, by coarse cell, too.
-    fn finish(self, look: Option<Look>) -> PaneData {
+    /// What its rows contribute to their pane, to the look by coarse cell too, and beside it their values,
+    /// feature by feature.
+    fn count(self, look: Option<Look>) -> (PaneData, Vec<Counted>) {
         let mut data = self.data;
         let rows = data.flow.events;
-        let finish = |mut feature: Accumulator| {
+        let count = |mut feature: Accumulator| {
             feature.push_missing(rows - feature.rows());
-            feature.finish()
+            feature.count()
         };
-        data.features = self.features.into_iter().map(finish).collect();
-        if let Some(Look { number, cells }) = look.filter(|_| !data.features.is_empty()) {
-            let counts = |(sketch, cells): (&FeatureSketch, &Option<CoarseCells>)| {
-                cells.as_ref().map(|cells| cells.count(&sketch.tally)).unwrap_or_default()
+        let features: Vec<Counted> = self.features.into_iter().map(count).collect();
+        if let Some(Look { number, cells }) = look.filter(|_| !features.is_empty()) {
+            let counts = |(counted, cells): (&Counted, &Option<CoarseCells>)| {
+                cells.as_ref().map(|cells| cells.count(counted.tally())).unwrap_or_default()
             };
-            data.looks.insert(number, data.features.iter().zip(&*cells).map(counts).collect());
+            data.looks.insert(number, features.iter().zip(&*cells).map(counts).collect());
         }
-        data
+        (data, features)
     }
 }
 
@@ -242,10 +243,14 @@ impl Gathered {
     pub fn into_delta(self) -> Delta {
         let Gathered { key, pane, parts } = self;
         let reference = parts[0].1.profile().map(|profile| profile.id().clone());
-        let data = parts.into_iter().map(|(look, buffer)| buffer.finish(look)).reduce(|mut data, part| {
+        let counted = parts.into_iter().map(|(look, buffer)| buffer.count(look));
+        let joined = counted.reduce(|(mut data, mut features), (part, others)| {
             data.merge(&part);
-            data
+            features.iter_mut().zip(others).for_each(|(mine, theirs)| mine.merge(theirs));
+            (data, features)
         });
-        Delta { key, pane, reference, data: data.unwrap_or_default() }
+        let (mut data, features) = joined.unwrap_or_default();
+        data.features = features.into_iter().map(Counted::finish).collect();
+        Delta { key, pane, reference, data }
     }
 }

@@ -5,39 +5,37 @@ use super::season::{Against, Seasonal, Slots};
 use crate::measure::{
     Comparison, MEASURES, MIN_ROWS, Summary, distribution, new_categories, tail_rules, top_bins,
 };
-use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries};
-use crate::policy::{Answered, Gone, JudgedFeature, Judgement, ModelSettings, Part, judge, strongest};
+use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries, Tests};
+use crate::policy::{Answered, Gone, JudgedFeature, ModelSettings, Part, judge, strongest};
 use crate::reference::{FeatureProfile, Profile};
 use crate::sketch::{FeatureSketch, Tally};
 use crate::window::RunningSum;
-use crate::words::{Grid, Name, Pane, Question};
+use crate::words::{Grid, Name, Pane, Question, Verdict};
 
 /// A feature of a window, compared with its reference.
 #[derive(Debug)]
 pub(super) struct Measured {
-    pub name: Name,
-    sketch: FeatureSketch,
     pub comparison: Comparison,
-    /// What it was compared with, where the reference has a season.
-    seasonal: Option<Seasonal>,
+    /// All that there is to tell of it before it is judged: its sketch is large, and not kept.
+    report: FeatureReport,
     /// The last panes of the window, as far as they can be judged.
     parts: Vec<Part>,
     /// Fewer rows are not judged.
     pub min_rows: u64,
-    /// How many panes the window reaches back over.
-    panes: u32,
     filled: u32,
 }
 
 /// Measures all features of the window of `state`, whose rows were counted by `profile`, where it
 /// reaches back over `panes` panes. Parts with fewer rows than `min_rows` are left out.
 pub(super) fn measure_window(
+    settings: &ModelSettings,
     state: &SegmentState,
     profile: &Profile,
     grid: Grid,
-    (panes, min_rows): (u32, u64),
+    panes: u32,
     slots: &Slots,
 ) -> Vec<Measured> {
+    let min_rows = settings.policy.min_rows;
     let sketches = state.sketches(grid, panes, profile.features().len());
     let end = state.window.last().unwrap_or(Pane(0));
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
@@ -56,14 +54,14 @@ pub(super) fn measure_window(
             Some(Part { suffix, p_certain: enough(&tally, min_rows, against.p_certain(&tally, sum.panes())) })
         };
         let (comparison, seasonal) = against.compare(&sketch, panes);
+        let sides = Sides { profile, sketch: &sketch, seasonal: seasonal.as_ref() };
+        let mut report = describe(settings, sides, &comparison);
+        report.dependence = against.calibration(panes).and_then(|found| found.shape);
         Measured {
-            name: profile.name.clone(),
             comparison,
-            seasonal,
+            report,
             parts: state.window.parts().iter().filter_map(part).collect(),
-            sketch,
             min_rows,
-            panes,
             filled: state.filled(grid),
         }
     };
@@ -79,10 +77,15 @@ fn enough(tally: &Tally, min_rows: u64, p: [Option<f64>; 3]) -> [Option<f64>; 3]
 }
 
 impl Measured {
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.report.feature
+    }
+
     /// Judges the feature. `sketch_of` gives the sketch of the last panes of the window: it is asked
     /// where these decide.
     pub fn judge(
-        &self,
+        self,
         profile: &FeatureProfile,
         context: &FeatureContext<'_>,
         all_rows: u64,
@@ -105,12 +108,11 @@ impl Measured {
                 answer.tested.sizes = tested.sizes;
             }
         }
-        let sides = Sides { profile, sketch: &self.sketch, seasonal: self.seasonal.as_ref() };
-        let mut judged = context.judge(sides, &self.comparison, answers);
-        judged.report.dependence = against.calibration(self.panes).and_then(|found| found.shape);
+        let mut judged = context.decide(self.report, answers);
         let report = |(suffix, sketch, comparison, seasonal): &(Suffix, _, _, Option<Seasonal>)| {
             let sides = Sides { profile, sketch, seasonal: seasonal.as_ref() };
-            (*suffix, context.report(sides, comparison, &judged.judgement))
+            let described = describe(context.settings, sides, comparison);
+            (*suffix, judged.judgement.told_in(described))
         };
         judged.parts = shown.iter().map(report).collect();
         judged
@@ -153,53 +155,57 @@ pub struct FeatureContext<'a> {
 impl FeatureContext<'_> {
     /// Judges one feature by its answers and writes its report.
     pub fn judge(&self, sides: Sides<'_>, comparison: &Comparison, answers: Vec<Answered>) -> JudgedFeature {
-        let thresholds = &self.settings.feature(&sides.profile.name).thresholds;
-        let judgement = judge(&answers, self.level, thresholds, self.settings.policy.clear.factor);
-        let report = self.report(sides, comparison, &judgement);
-        JudgedFeature { report, judgement, answers, parts: Vec::new(), gone: None }
+        self.decide(describe(self.settings, sides, comparison), answers)
     }
 
-    fn report(
-        &self,
-        Sides { profile, sketch, seasonal }: Sides<'_>,
-        comparison: &Comparison,
-        judgement: &Judgement,
-    ) -> FeatureReport {
-        let (against, counted) =
-            seasonal.map_or((profile, sketch), |seasonal| (&seasonal.profile, &seasonal.sketch));
-        let feature = self.settings.feature(&profile.name);
-        let mut measures = comparison.measures;
-        for info in &MEASURES {
-            if let Some(measure) = measures.get_mut(info.measure) {
-                measure.threshold = feature.thresholds.measures.get(info.measure).map(|levels| levels.drift);
-            }
+    fn decide(&self, report: FeatureReport, answers: Vec<Answered>) -> JudgedFeature {
+        let thresholds = &self.settings.feature(&report.feature).thresholds;
+        let judgement = judge(&answers, self.level, thresholds, self.settings.policy.clear.factor);
+        let report = judgement.told_in(report);
+        JudgedFeature { report, judgement, answers, parts: Vec::new(), gone: None }
+    }
+}
+
+/// The report of a feature that is yet to be judged.
+fn describe(
+    settings: &ModelSettings,
+    Sides { profile, sketch, seasonal }: Sides<'_>,
+    comparison: &Comparison,
+) -> FeatureReport {
+    let (against, counted) =
+        seasonal.map_or((profile, sketch), |seasonal| (&seasonal.profile, &seasonal.sketch));
+    let feature = settings.feature(&profile.name);
+    let mut measures = comparison.measures;
+    for info in &MEASURES {
+        if let Some(measure) = measures.get_mut(info.measure) {
+            measure.threshold = feature.thresholds.measures.get(info.measure).map(|levels| levels.drift);
         }
-        let is_ruled = measures.wasserstein.is_some() && tail_rules(profile);
-        let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
-        let summary = |side| Summary::of(side, &profile.basis);
-        FeatureReport {
-            feature: profile.name.clone(),
-            role: feature.role.unwrap_or(profile.role),
-            kind: profile.kind,
-            reference_rows: against.valid(),
-            reference_missing: against.sketch.tally.missing,
-            rows: sketch.tally.valid(),
-            missing: sketch.tally.missing,
-            invalid: sketch.tally.invalid,
-            unseen: sketch.tally.unseen,
-            importance: feature.importance,
-            verdict: judgement.verdict,
-            drift: judgement.verdict.is_drift(),
-            dependence: None,
-            tests: judgement.tests,
-            measures,
-            summary: Summaries { reference: summary(&profile.sketch), current: summary(sketch) },
-            top_bins: top_bins(against, counted),
-            distribution: distribution(against, counted),
-            new_categories: new_categories(sketch),
-            warnings,
-            season: seasonal.map(|seasonal| seasonal.level),
-            early: None,
-        }
+    }
+    let is_ruled = measures.wasserstein.is_some() && tail_rules(profile);
+    let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
+    let summary = |side| Summary::of(side, &profile.basis);
+    FeatureReport {
+        feature: profile.name.clone(),
+        role: feature.role.unwrap_or(profile.role),
+        kind: profile.kind,
+        reference_rows: against.valid(),
+        reference_missing: against.sketch.tally.missing,
+        rows: sketch.tally.valid(),
+        missing: sketch.tally.missing,
+        invalid: sketch.tally.invalid,
+        unseen: sketch.tally.unseen,
+        importance: feature.importance,
+        verdict: Verdict::Insufficient,
+        drift: false,
+        dependence: None,
+        tests: Tests::default(),
+        measures,
+        summary: Summaries { reference: summary(&profile.sketch), current: summary(sketch) },
+        top_bins: top_bins(against, counted),
+        distribution: distribution(against, counted),
+        new_categories: new_categories(sketch),
+        warnings,
+        season: seasonal.map(|seasonal| seasonal.level),
+        early: None,
     }
 }

@@ -103,12 +103,10 @@ fn candidates(
         let grid = settings.grid;
         let held = state.held.as_ref();
         let slots = held.map(|held| Slots::of(state, &held.profile, grid, panes)).unwrap_or_default();
-        let measure = |held: &Held| {
-            measure_window(state, &held.profile, grid, (panes, of_model.policy.min_rows), &slots)
-        };
+        let measure = |held: &Held| measure_window(of_model, state, &held.profile, grid, panes, &slots);
         let mut features = held.map(measure).unwrap_or_default();
         for measured in &mut features {
-            measured.min_rows = min_rows(of_model, segment, &info, &measured.name);
+            measured.min_rows = min_rows(of_model, segment, &info, measured.name());
         }
         Candidate { version: version.clone(), segment: segment.clone(), info, panes, features, slots }
     })
@@ -180,14 +178,16 @@ struct Judging<'a> {
 impl Judging<'_> {
     fn judge(
         &self,
-        candidate: Candidate,
+        mut candidate: Candidate,
         version: &mut VersionState,
         limit: &mut HourlyLimit,
         outputs: &mut Vec<Output>,
     ) {
         let Some(state) = version.segments.get(&candidate.segment) else { return };
         let held = state.held.clone();
-        let features = held.as_ref().map(|held| self.features(&candidate, held, state)).unwrap_or_default();
+        let measured = std::mem::take(&mut candidate.features);
+        let judge = |held: &Held| self.features(&candidate, measured, held, state);
+        let features = held.as_ref().map(judge).unwrap_or_default();
         let state_info = model_state(features.iter().map(|judged| &judged.report));
         let mut events = Vec::new();
         if let Some(held) = &held {
@@ -216,11 +216,17 @@ impl Judging<'_> {
         outputs.extend(decision.trigger.map(|trigger| Output::Trigger(Box::new(trigger))));
     }
 
-    fn features(&self, candidate: &Candidate, held: &Held, state: &SegmentState) -> Vec<JudgedFeature> {
+    fn features(
+        &self,
+        candidate: &Candidate,
+        measured: Vec<Measured>,
+        held: &Held,
+        state: &SegmentState,
+    ) -> Vec<JudgedFeature> {
         let context = FeatureContext { settings: self.of_model, level: self.level };
         let (all_rows, grid) = (candidate.info.events, self.settings.grid);
-        let features = held.profile.features().iter().zip(&candidate.features).enumerate();
-        let judge = |(at, (profile, measured)): (usize, (&FeatureProfile, &Measured))| {
+        let features = held.profile.features().iter().zip(measured).enumerate();
+        let judge = |(at, (profile, measured)): (usize, (&FeatureProfile, Measured))| {
             let sketch_of = |panes| state.window.sketch_of(at, panes);
             let mut judged = measured.judge(profile, &context, all_rows, grid, &candidate.slots, sketch_of);
             judged.report.early = state.tests.support(at);

@@ -102,11 +102,14 @@ impl SegmentState {
     }
 
     /// The sketches of its `features` in a window that reaches back over `panes` panes.
-    pub fn sketches(&self, grid: Grid, panes: u32, features: usize) -> Vec<FeatureSketch> {
-        match panes == grid.panes() {
-            true => self.window.features(),
-            false => (0..features).map(|at| self.window.sketch_of(at, panes)).collect(),
-        }
+    pub fn sketches(&self, grid: Grid, panes: u32, features: usize) -> impl Iterator<Item = FeatureSketch> {
+        let is_plain = panes == grid.panes();
+        let count = if is_plain { self.window.counted() } else { features };
+        (0..count).map(
+            move |at| {
+                if is_plain { self.window.sketch(at) } else { self.window.sketch_of(at, panes) }
+            },
+        )
     }
 
     pub fn reference_id(&self) -> Option<&str> {

@@ -389,6 +389,12 @@ impl Sketcher {
             return Routed::To(self.last_route);
         }
         let (model, version) = (row.model(), row.version());
+        let known = self.known_routes.get(model).and_then(|versions| versions.get(version));
+        let fitting = known.into_iter().flatten().find(|route| self.routes[**route].fits(row));
+        if let Some(route) = fitting {
+            self.last_route = *route;
+            return Routed::To(*route);
+        }
         if !self.settings.models.contains_key(model) {
             match self.settings.unknown_models {
                 UnknownModels::Monitor
@@ -397,12 +403,7 @@ impl Sketcher {
                 UnknownModels::Monitor | UnknownModels::Count => return Routed::Unknown,
             }
         }
-        let known = self.known_routes.get(model).and_then(|versions| versions.get(version));
-        let fitting = known.into_iter().flatten().find(|route| self.routes[**route].fits(row));
-        self.last_route = match fitting {
-            Some(route) => *route,
-            None => self.add_route(row),
-        };
+        self.last_route = self.add_route(row);
         Routed::To(self.last_route)
     }
 

@@ -43,11 +43,16 @@ fn pieces(cells: &OrderedCells, f: &Curve<'_>, g: &Curve<'_>) -> Vec<Piece> {
     let (of_f, of_g) = (Estimate::of(f), Estimate::of(g));
     let (mut points_of_f, mut points_of_g) = (Vec::new(), Vec::new());
     let mut found = Vec::with_capacity(2 * cells.len());
+    let inner = of_f.inner.start.max(of_g.inner.start)..of_f.inner.end.min(of_g.inner.end);
     for cell in 0..cells.len() {
         let (at_f, at_g) = (f.at(cell), g.at(cell));
         let (held_f, held_g) = (at_f.end - at_f.start, at_g.end - at_g.start);
         let (from, to) = (cells.lower(cell), cells.upper(cell));
-        if of_f.bends(cell, held_f, held_g) || of_g.bends(cell, held_g, held_f) {
+        let is_common = inner.contains(&cell) && held_f.max(held_g) <= CENTROID_SHARE;
+        if is_common {
+            let (first, last) = (at_f.start - at_g.start, at_f.end - at_g.end);
+            found.push(Piece { from, to, first, last });
+        } else if of_f.bends(cell, held_f, held_g) || of_g.bends(cell, held_g, held_f) {
             of_f.points(cell, held_g, &mut points_of_f);
             of_g.points(cell, held_f, &mut points_of_g);
             between(&points_of_f, &points_of_g, &mut found);
@@ -61,9 +66,12 @@ fn pieces(cells: &OrderedCells, f: &Curve<'_>, g: &Curve<'_>) -> Vec<Piece> {
 
 /// The cumulative shares of a side.
 pub(super) struct Curve<'a> {
+    /// Rows by cell.
+    pub counts: &'a [u64],
     cells: &'a OrderedCells,
     digest: &'a Digest,
-    ends: Vec<f64>,
+    /// Of the rows before each cell, and of all.
+    shares: Vec<f64>,
 }
 
 impl<'a> Curve<'a> {
@@ -75,23 +83,24 @@ impl<'a> Curve<'a> {
             return None;
         }
         assert_eq!(counts.len(), cells.len(), "a sketch was compared in cells of another basis");
-        let sums = counts.iter().scan(0, |sum, count| {
-            *sum += count;
-            Some(*sum)
-        });
-        let ends = sums.map(|sum| sum as f64 / rows as f64).collect();
-        Some(Curve { cells, digest: &sketch.detail.digest, ends })
+        let mut shares = Vec::with_capacity(counts.len() + 1);
+        shares.push(0.0);
+        let mut sum = 0;
+        for count in counts {
+            sum += count;
+            shares.push(sum as f64 / rows as f64);
+        }
+        Some(Curve { counts, cells, digest: &sketch.detail.digest, shares })
     }
 
     /// Cumulative shares where `cell` starts and ends.
     pub fn at(&self, cell: usize) -> Range<f64> {
-        let start = if cell == 0 { 0.0 } else { self.ends[cell - 1] };
-        start..self.ends[cell]
+        self.shares[cell]..self.shares[cell + 1]
     }
 
     /// The least and the greatest value.
     pub fn extremes(&self) -> Option<(f64, f64)> {
-        self.digest.min().zip(self.digest.max())
+        self.digest.extremes()
     }
 }
 
@@ -99,17 +108,20 @@ impl<'a> Curve<'a> {
 /// it jumps, two stand at one place. It is 0 before the first of all and 1 after the last.
 struct Estimate<'a> {
     curve: &'a Curve<'a>,
-    course: Vec<(f64, f64)>,
-    /// The cells that hold the least and the greatest value.
-    extremes: (usize, usize),
+    /// The cells in which the digest tells no more than a straight line, unless they hold a larger share.
+    inner: Range<usize>,
 }
 
 impl<'a> Estimate<'a> {
     fn of(curve: &'a Curve<'a>) -> Self {
-        let course = curve.digest.course();
-        let cell_of = |place: Option<&(f64, f64)>| place.map_or(0, |(x, _)| curve.cells.locate(*x));
-        let extremes = (cell_of(course.first()), cell_of(course.last()));
-        Estimate { curve, course, extremes }
+        let inner = match curve.digest {
+            Digest::Exact(_) => 0..0,
+            Digest::Compressed(centroids) => {
+                let (min, max) = centroids.extremes();
+                curve.cells.locate(min) + 1..curve.cells.locate(max)
+            }
+        };
+        Estimate { curve, inner }
     }
 
     /// Whether it bends in `cell`, of which this holds the share `held` and the other curve `theirs`.
@@ -121,15 +133,13 @@ impl<'a> Estimate<'a> {
 
     /// Whether the digest can tell more of `cell` than a straight line.
     fn is_known(&self, cell: usize, held: f64) -> bool {
-        let is_exact = matches!(self.curve.digest, Digest::Exact(_));
-        let (first, last) = self.extremes;
-        is_exact || held > CENTROID_SHARE || cell <= first || cell >= last
+        held > CENTROID_SHARE || !self.inner.contains(&cell)
     }
 
     /// Its points in `cell`, ends included. Where the other curve holds more than this can tell, this stays
     /// in the middle.
     fn points(&self, cell: usize, theirs: f64, points: &mut Vec<Point>) {
-        let Estimate { curve, course, .. } = self;
+        let curve = self.curve;
         let (exact, lower, upper) = (curve.at(cell), curve.cells.lower(cell), curve.cells.upper(cell));
         let held = exact.end - exact.start;
         points.clear();
@@ -137,10 +147,8 @@ impl<'a> Estimate<'a> {
             points.push(Point { x: lower, share: exact.start });
         }
         if self.bends(cell, held, theirs) && self.is_known(cell, held) {
-            let up_to = |end: f64| course.partition_point(|(x, _)| *x <= end);
-            let within = |share: f64| share.clamp(exact.start, exact.end);
-            let inside = &course[up_to(lower)..up_to(upper)];
-            points.extend(inside.iter().map(|(x, share)| Point { x: *x, share: within(*share) }));
+            let within = |(x, share): (f64, f64)| Point { x, share: share.clamp(exact.start, exact.end) };
+            points.extend(curve.digest.course(lower, upper).into_iter().map(within));
         } else if self.bends(cell, held, theirs) {
             // Theirs may rise anywhere inside, so the best guess of ours is its middle.
             let share = (exact.start + exact.end) / 2.0;

@@ -20,6 +20,7 @@ mod compare;
 mod curve;
 mod distribution;
 mod chi_square;
+mod clipped;
 mod hellinger;
 mod jensen_shannon;
 mod ks;

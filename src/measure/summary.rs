@@ -3,7 +3,7 @@
 //! Digests and sums of floats give them, so they agree between runs within their error only, and
 //! decide nothing.
 
-use super::quantile::quantile;
+use super::quantile::quantiles;
 use crate::sketch::{Basis, FeatureSketch};
 use serde::{Deserialize, Serialize};
 
@@ -37,21 +37,22 @@ impl Summary {
     /// The summary of `sketch`, which is counted by `basis`.
     pub fn of(sketch: &FeatureSketch, basis: &Basis) -> Summary {
         let (tally, digest, moments) = (&sketch.tally, &sketch.detail.digest, &sketch.detail.moments);
-        let quantile = |q| match basis {
-            Basis::Ordered(cells) => quantile(cells, sketch, q).filter(|value| value.is_finite()),
-            Basis::Categories(_) => None,
+        let quantiles = match basis {
+            Basis::Ordered(cells) => quantiles(cells, sketch, [0.05, 0.25, 0.5, 0.75, 0.95]),
+            Basis::Categories(_) => [None; 5],
         };
+        let [p05, p25, p50, p75, p95] = quantiles.map(|value| value.filter(|value| value.is_finite()));
         let rows = tally.rows();
         Summary {
             mean: moments.mean(),
             std: moments.std(),
             min: digest.min(),
             max: digest.max(),
-            p05: quantile(0.05),
-            p25: quantile(0.25),
-            p50: quantile(0.5),
-            p75: quantile(0.75),
-            p95: quantile(0.95),
+            p05,
+            p25,
+            p50,
+            p75,
+            p95,
             missing_rate: (rows > 0).then(|| tally.missing as f64 / rows as f64),
         }
     }

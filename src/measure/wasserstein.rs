@@ -59,30 +59,27 @@ fn scale(reference: &FeatureSketch) -> Option<f64> {
 fn bounds(curves: &Curves<'_>, scale: f64) -> Option<(f64, f64)> {
     let Curves { cells, f, g, .. } = curves;
     let (of_f, of_g) = (f.extremes()?, g.extremes()?);
-    let mut places = Vec::with_capacity(cells.len() + 4);
-    places.extend(cells.edges());
-    for extreme in [of_f.0, of_f.1, of_g.0, of_g.1] {
-        places.insert(places.partition_point(|place| *place < extreme), extreme);
-    }
-    let (least, greatest) = (of_f.0.min(of_g.0), of_f.1.max(of_g.1));
-    let (mut low, mut high, mut cell) = (0.0, 0.0, 0);
-    for pair in places.windows(2) {
-        let (from, to) = (pair[0], pair[1]);
-        if from == to || from < least || to > greatest {
-            continue;
+    let mut extremes = [of_f.0, of_f.1, of_g.0, of_g.1];
+    extremes.sort_by(f64::total_cmp);
+    let [least, .., greatest] = extremes;
+    let (mut low, mut high) = (0.0, 0.0);
+    for cell in 0..cells.len() {
+        // A curve starts or ends inside few cells.
+        let (mut from, end) = (cells.lower(cell).max(least), cells.upper(cell).min(greatest));
+        while from < end {
+            let to = extremes.iter().find(|extreme| **extreme > from).map_or(end, |extreme| extreme.min(end));
+            // What a curve is at least and at most from here to there.
+            let within = |curve: &Curve<'_>, (least, greatest): (f64, f64)| {
+                let share = curve.at(cell);
+                let most = if to <= least { 0.0 } else { share.end };
+                (if from >= greatest { 1.0 } else { share.start }, most)
+            };
+            let (f, g) = (within(f, of_f), within(g, of_g));
+            let width = (to - from) / scale;
+            low += width * (f.0 - g.1).max(g.0 - f.1).max(0.0);
+            high += width * (f.1 - g.0).max(g.1 - f.0).max(0.0);
+            from = to;
         }
-        while cells.upper(cell) < to {
-            cell += 1;
-        }
-        // What a curve is at least and at most from here to there.
-        let within = |curve: &Curve<'_>, (least, greatest): (f64, f64)| {
-            let share = curve.at(cell);
-            (if from >= greatest { 1.0 } else { share.start }, if to <= least { 0.0 } else { share.end })
-        };
-        let (f, g) = (within(f, of_f), within(g, of_g));
-        let width = (to - from) / scale;
-        low += width * (f.0 - g.1).max(g.0 - f.1).max(0.0);
-        high += width * (f.1 - g.0).max(g.1 - f.0).max(0.0);
     }
     Some((low, high.max(low)))
 }

@@ -17,15 +17,10 @@
 //! small counts, it is far too sharp.
 
 use super::MeasureValue;
-use super::quantile::{ends, quantile};
+use super::clipped::{Certain, ClippingRange};
 use crate::reference::FeatureProfile;
-use crate::sketch::{Basis, Digest, FeatureSketch, OrderedCells, Tally};
+use crate::sketch::{Basis, FeatureSketch, OrderedCells, Tally};
 use crate::words::Kind;
-
-/// The quantiles of the reference that numbers are clipped at.
-const CLIP: (f64, f64) = (0.001, 0.999);
-/// So far, in clipping ranges, is as far as anything need be: what is farther has no finite place.
-const FAR: f64 = 1e150;
 
 /// How far the mean of `window` is from that of `reference`; `None` also for categories.
 pub(super) fn z_score(reference: &FeatureProfile, window: &FeatureSketch) -> Option<MeasureValue> {
@@ -59,9 +54,10 @@ fn of_numbers(
     window: &FeatureSketch,
 ) -> Option<MeasureValue> {
     let range = ClippingRange::of(cells, reference)?;
-    let reference = Certain::of(cells, &range, reference)?.hold(range.estimate(&reference.detail.digest));
+    let certain = Certain::of(cells, &range, reference)?;
+    let reference = Side::within(&certain, range.estimate(&reference.detail.digest));
     let certain = Certain::of(cells, &range, window)?;
-    let window = certain.hold(range.estimate(&window.detail.digest));
+    let window = Side::within(&certain, range.estimate(&window.detail.digest));
     let error =
         |deviation: f64| (Side { deviation, ..window }.squared_error() + reference.squared_error()).sqrt();
     let (least, greatest) = (error(certain.deviation.0), error(certain.deviation.1));
@@ -98,98 +94,19 @@ impl Side {
         Some(Side { rows, mean, deviation: variance.sqrt() })
     }
 
+    /// An estimated mean and deviation, held within what is certain.
+    fn within(certain: &Certain, (mean, deviation): (f64, f64)) -> Side {
+        Side {
+            rows: certain.rows,
+            mean: mean.clamp(certain.mean.0, certain.mean.1),
+            deviation: deviation.clamp(certain.deviation.0, certain.deviation.1),
+        }
+    }
+
     /// The square of the mean's standard error.
     fn squared_error(&self) -> f64 {
         self.deviation.powi(2) / (self.rows - 1.0).max(1.0)
     }
-}
-
-/// What counts and extremes say of a side's clipped numbers, at least and at most.
-struct Certain {
-    rows: f64,
-    mean: (f64, f64),
-    deviation: (f64, f64),
-}
-
-impl Certain {
-    /// What `sketch`, counted in `cells`, says; `None` where it has no rows.
-    fn of(cells: &OrderedCells, range: &ClippingRange, sketch: &FeatureSketch) -> Option<Certain> {
-        let extremes = sketch.detail.digest.min().zip(sketch.detail.digest.max())?;
-        let counted = sketch.tally.cells.iter().enumerate().filter(|(_, rows)| **rows > 0);
-        let place = |(cell, rows): (usize, &u64)| {
-            let (first, last) = ends(cells, cell, extremes);
-            (*rows, range.clipped(first), range.clipped(last))
-        };
-        let placed: Vec<(u64, f64, f64)> = counted.map(place).collect();
-        let side = |score: fn(f64, f64) -> f64| {
-            Side::of(placed.iter().map(|(rows, first, last)| (*rows, score(*first, *last))))
-        };
-        let middles = side(|first, last| first / 2.0 + last / 2.0)?;
-        let mean = (side(|first, _| first)?.mean, side(|_, last| last)?.mean);
-        // Values are no farther from the middles, in the root of mean squares, than these from the ends.
-        let off = side(|first, last| (last / 2.0 - first / 2.0).powi(2))?.mean.sqrt();
-        let deviation = ((middles.deviation - off).max(0.0), middles.deviation + off);
-        Some(Certain { rows: middles.rows, mean, deviation })
-    }
-
-    /// An estimated mean and deviation, held within what is certain.
-    fn hold(&self, (mean, deviation): (f64, f64)) -> Side {
-        Side {
-            rows: self.rows,
-            mean: mean.clamp(self.mean.0, self.mean.1),
-            deviation: deviation.clamp(self.deviation.0, self.deviation.1),
-        }
-    }
-}
-
-/// Where numbers are clipped: places are 0 at the lower end and 1 at the upper.
-struct ClippingRange {
-    unit: f64,
-    lower: f64,
-    width: f64,
-}
-
-impl ClippingRange {
-    /// That of a reference; `None` where its ends are equal.
-    fn of(cells: &OrderedCells, reference: &FeatureSketch) -> Option<ClippingRange> {
-        let (lower, upper) = quantile(cells, reference, CLIP.0).zip(quantile(cells, reference, CLIP.1))?;
-        // The score is the same in any unit, so the largest numbers may be taken in a larger one.
-        let unit = if (upper - lower).is_finite() { 1.0 } else { 4.0 };
-        let (lower, width) = (lower / unit, upper / unit - lower / unit);
-        (width > 0.0).then_some(ClippingRange { unit, lower, width })
-    }
-
-    fn place(&self, number: f64) -> f64 {
-        ((number / self.unit - self.lower) / self.width).clamp(-FAR, FAR)
-    }
-
-    fn clipped(&self, number: f64) -> f64 {
-        self.place(number).clamp(0.0, 1.0)
-    }
-
-    /// Mean and standard deviation of the clipped numbers that `digest` stands for.
-    fn estimate(&self, digest: &Digest) -> (f64, f64) {
-        let course: Vec<(f64, f64)> =
-            digest.course().iter().map(|(x, share)| (self.place(*x), *share)).collect();
-        let pieces = || course.windows(2).flat_map(|pair| clipped_piece(pair[0], pair[1]));
-        let mean = pieces().map(|(share, from, to)| share * (from + to) / 2.0).sum::<f64>();
-        let square = |(share, from, to): (f64, f64, f64)| {
-            let (from, to) = (from - mean, to - mean);
-            share * (from * from + from * to + to * to) / 3.0
-        };
-        (mean, pieces().map(square).sum::<f64>().sqrt())
-    }
-}
-
-/// The piece of a course between two of its points, clipped: the shares below the range, inside and
-/// above it, each with the places that it is evenly spread over.
-fn clipped_piece((from, before): (f64, f64), (to, after): (f64, f64)) -> [(f64, f64, f64); 3] {
-    let width = (to - from).max(f64::MIN_POSITIVE);
-    let below = (to.min(0.0) - from).max(0.0) / width;
-    let above = (to - from.max(1.0)).max(0.0) / width;
-    let share = after - before;
-    let inside = (share * (1.0 - below - above), from.clamp(0.0, 1.0), to.clamp(0.0, 1.0));
-    [(share * below, 0.0, 0.0), inside, (share * above, 1.0, 1.0)]
 }
 
 #[cfg(test)]

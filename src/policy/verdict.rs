@@ -4,7 +4,7 @@
 //! million rows don't make a trifle an alarm, nor fifty a fluke. The level is not a taste but what
 //! the model's false-alarm budget leaves for each question.
 
-use super::record::{Category, Suffix, TestReport, Tests};
+use super::record::{Category, FeatureReport, Suffix, TestReport, Tests};
 use super::settings::{Budget, Levels, Thresholds};
 use crate::measure::{Comparison, MEASURES, Sizes, Tested};
 use crate::words::{Question, Severity, Verdict};
@@ -57,6 +57,11 @@ impl Judgement {
             Category::Quality | Category::Schema => self.quality.as_ref(),
             Category::Retraining => None,
         }
+    }
+
+    /// `report`, with the verdict that this is.
+    pub(crate) fn told_in(&self, report: FeatureReport) -> FeatureReport {
+        FeatureReport { verdict: self.verdict, drift: self.verdict.is_drift(), tests: self.tests, ..report }
     }
 }
 

@@ -146,8 +146,8 @@ impl CommitWork {
         for gathered in drained.deltas.drain(..) {
             let profile = gathered.profile().cloned();
             let delta = gathered.into_delta();
-            for record in DeltaRecord::chunks(&delta, profile.as_deref(), &self.grid, limit, encoding)? {
-                outbox.push_delta(topics, &delta.key.model, &DeltaMessage::Delta(record), encoding)?;
+            for chunk in DeltaRecord::chunks(&delta, profile.as_deref(), &self.grid, limit, encoding)? {
+                outbox.push_delta(topics, chunk);
             }
         }
         if let Some(progress) = &drained.progress {

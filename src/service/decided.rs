@@ -11,7 +11,7 @@ use crate::observe::{
 };
 use crate::policy::record::{Command, DriftEvent, RetrainingTrigger, WindowReport};
 use crate::wire::{
-    CloudEvent, Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks, report_chunks,
+    CloudEvent, Encoded, Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks, report_chunks,
 };
 use crate::words::{Time, Verdict};
 use std::time::SystemTime;
@@ -33,9 +33,9 @@ pub(super) fn publish(
                 push(payload);
                 return Ok(());
             }
-            for chunk in report_chunks(report, limit, encodings.reports)? {
-                push(encode(&chunk, encodings.reports)?);
-            }
+            report_chunks(report, limit, encodings.reports)?
+                .into_iter()
+                .for_each(|chunk| push(chunk.payload));
         }
         Output::Event(event) => {
             let payload = encode::<DriftEvent>(event, encodings.events)?;
@@ -68,14 +68,12 @@ fn publish_reference(
 ) -> Result<()> {
     let (topic, encoding) = (&context.references.topic, context.encodings.references);
     // The whole of a model's references is in one partition, as those that others publish.
-    let mut push = |key: ReferenceKey, message: &ReferenceMessage| -> Result<()> {
-        outbox.push(topic, Some(0), key.to_bytes(), Some(encode(message, encoding)?), Vec::new());
-        Ok(())
+    let mut push = |key: ReferenceKey, payload: Vec<u8>| {
+        outbox.push(topic, Some(0), key.to_bytes(), Some(payload), Vec::new());
     };
-    for chunk in profile_chunks(&made.profile, limit, encoding)? {
-        let (model, id, chunk_index) = (made.model.clone(), chunk.id.clone(), chunk.chunk_index);
-        let key = ReferenceKey::Profile { model, id, chunk: chunk_index };
-        push(key, &ReferenceMessage::Profile(chunk))?;
+    for Encoded { record, payload } in profile_chunks(&made.profile, limit, encoding)? {
+        let (model, id, chunk) = (made.model.clone(), record.id, record.chunk_index);
+        push(ReferenceKey::Profile { model, id, chunk }, payload);
     }
     let activation = made.activation(now());
     let key = ReferenceKey::Activation {
@@ -84,7 +82,8 @@ fn publish_reference(
         effective_from: activation.effective_from,
         reference_id: activation.reference_id.clone(),
     };
-    push(key, &ReferenceMessage::Activation(activation))
+    push(key, encode(&ReferenceMessage::Activation(activation), encoding)?);
+    Ok(())
 }
 
 /// The time by this machine's clock.

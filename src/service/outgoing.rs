@@ -6,7 +6,7 @@ use crate::bus::OutgoingHeaders;
 use crate::bus::TransactionalProducer;
 use crate::bus::partition_of;
 use crate::error::Result;
-use crate::wire::{DeltaMessage, Encoding, encode};
+use crate::wire::{self, DeltaMessage, DeltaRecord, Encoding, encode};
 
 /// A record with everything but its timestamp.
 struct Encoded {
@@ -40,17 +40,10 @@ impl Outbox {
     }
 
     /// Adds a delta, to the partition of its model.
-    pub fn push_delta(
-        &mut self,
-        topics: &StageTopics,
-        model: &str,
-        message: &DeltaMessage,
-        encoding: Encoding,
-    ) -> Result<()> {
-        let partition = partition_of(model.as_bytes(), topics.partitions.unsigned_abs());
-        let payload = encode(message, encoding)?;
-        self.push(&topics.deltas, Some(partition), message.key().to_bytes(), Some(payload), Vec::new());
-        Ok(())
+    pub fn push_delta(&mut self, topics: &StageTopics, chunk: wire::Encoded<DeltaRecord>) {
+        let wire::Encoded { record, payload } = chunk;
+        let partition = partition_of(record.model.as_bytes(), topics.partitions.unsigned_abs());
+        self.push(&topics.deltas, Some(partition), record.key().to_bytes(), Some(payload), Vec::new());
     }
 
     /// Adds a message to every partition of the deltas, after everything else of the transaction.

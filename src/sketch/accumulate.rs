@@ -4,8 +4,9 @@
 //! What is exact does not depend on where batches end.
 
 use super::batch::{BATCH, Batches, sort_numbers};
+use super::counted::Numbers;
 use super::{
-    Basis, CategoryCell, Digest, FeatureSketch, Moments, OrderedCells, Tally, Unseen, category_name,
+    Basis, CategoryCell, Counted, Digest, FeatureSketch, Moments, OrderedCells, Tally, Unseen, category_name,
 };
 use crate::event::Value;
 use crate::words::Kind;
@@ -94,19 +95,28 @@ impl Accumulator {
     }
 
     /// The finished sketch.
-    pub fn finish(mut self) -> FeatureSketch {
-        if let Some(mut batches) = self.batches.take() {
-            let cells = ordered(&self.basis);
-            batches.take(cells, &self.pending, &mut self.sketch.tally.cells);
-            let detail = &mut self.sketch.detail;
-            (detail.digest, detail.moments) = batches.finish(cells);
-        } else if !self.pending.is_empty() {
-            sort_numbers(&mut self.pending);
-            count_sorted(ordered(&self.basis), &self.pending, &mut self.sketch.tally.cells);
-            self.sketch.detail.digest.add_sorted(&self.pending);
-            self.sketch.detail.moments = Moments::of(&self.pending);
-        }
-        self.sketch
+    pub fn finish(self) -> FeatureSketch {
+        self.count().finish()
+    }
+
+    /// The values counted, to be finished with others.
+    pub fn count(self) -> Counted {
+        let Accumulator { basis, mut pending, batches, mut sketch, .. } = self;
+        let counts = &mut sketch.tally.cells;
+        let numbers = match batches {
+            Some(mut batches) => {
+                batches.take(ordered(&basis), &pending, counts);
+                Numbers::Many(batches)
+            }
+            None => {
+                if !pending.is_empty() {
+                    sort_numbers(&mut pending);
+                    count_sorted(ordered(&basis), &pending, counts);
+                }
+                Numbers::Few(pending)
+            }
+        };
+        Counted { basis, sketch, numbers }
     }
 
     /// Takes a full batch, or makes room for one by and by: most features of most panes get few numbers.
@@ -134,20 +144,20 @@ impl Accumulator {
     }
 }
 
-fn ordered(basis: &Basis) -> &OrderedCells {
+pub(super) fn ordered(basis: &Basis) -> &OrderedCells {
     let Basis::Ordered(cells) = basis else { panic!("numbers for a categorical feature") };
     cells
 }
 
 /// Counts ascending `values` into `counts`, one pass over values and edges.
 fn count_sorted(cells: &OrderedCells, values: &[f64], counts: &mut [u64]) {
-    let mut rest = values;
-    while let Some(first) = rest.first() {
-        let cell = cells.locate(*first);
-        let upper = cells.upper(cell);
-        let inside = rest.partition_point(|v| *v <= upper);
-        counts[cell] += inside as u64;
-        rest = &rest[inside..];
+    let edges = cells.edges();
+    let mut cell = values.first().map_or(0, |first| cells.locate(*first));
+    for value in values {
+        while edges.get(cell).is_some_and(|edge| edge < value) {
+            cell += 1;
+        }
+        counts[cell] += 1;
     }
 }
 

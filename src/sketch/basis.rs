@@ -44,6 +44,8 @@ impl Basis {
 pub struct OrderedCells {
     edges: Vec<f64>,
     bin_ends: Vec<u32>,
+    /// By cell: whether it is one.
+    atoms: Vec<bool>,
     pub(super) labels: BinLabels,
 }
 
@@ -61,7 +63,10 @@ impl OrderedCells {
         if !in_range || !bin_ends.is_sorted_by(|a, b| a < b) {
             return Err("bin ends must be positions of edges, strictly ascending".into());
         }
-        Ok(OrderedCells { edges, bin_ends, labels: BinLabels::default() })
+        let is_atom = |pair: &[f64]| pair[0].next_up() == pair[1];
+        let inner = edges.windows(2).map(is_atom);
+        let atoms = [false].into_iter().chain(inner).chain((!edges.is_empty()).then_some(false)).collect();
+        Ok(OrderedCells { edges, bin_ends, atoms, labels: BinLabels::default() })
     }
 
     /// The edges between the cells.
@@ -87,7 +92,7 @@ impl OrderedCells {
 
     /// Whether `cell` can hold a single number only.
     pub fn is_atom(&self, cell: usize) -> bool {
-        cell > 0 && cell < self.edges.len() && self.edges[cell - 1].next_up() == self.edges[cell]
+        self.atoms.get(cell).copied().unwrap_or_default()
     }
 
     /// The open left end of `cell`, or minus infinity.

@@ -80,8 +80,33 @@ impl Batches {
                 self.digest_crowded();
             }
         }
-        self.moments.merge(&Moments::of(values));
-        let (least, greatest) = extremes(values);
+        self.widen(&Moments::of(values), extremes(values));
+    }
+
+    /// Takes finite numbers that are counted already.
+    pub(super) fn keep(&mut self, values: &[f64]) {
+        self.crowded.extend_from_slice(values);
+        if self.crowded.len() >= BATCH {
+            self.digest_crowded();
+        }
+        self.widen(&Moments::of(values), extremes(values));
+    }
+
+    /// Takes in what `other`, in the same cells, has taken.
+    pub(super) fn merge(&mut self, other: Batches) {
+        for (mine, theirs) in self.uncrowded.iter_mut().zip(&other.uncrowded) {
+            mine.0 += theirs.0;
+            mine.1 += theirs.1;
+        }
+        self.crowded.extend(other.crowded);
+        if !other.digested.is_empty() {
+            self.digested = TDigest::merge_digests(vec![std::mem::take(&mut self.digested), other.digested]);
+        }
+        self.widen(&other.moments, other.extremes);
+    }
+
+    fn widen(&mut self, moments: &Moments, (least, greatest): (f64, f64)) {
+        self.moments.merge(moments);
         self.extremes = (self.extremes.0.min(least), self.extremes.1.max(greatest));
     }
 

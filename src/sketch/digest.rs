@@ -4,6 +4,7 @@
 //! 2019; crate `tdigest`) has no worst-case bound on its error, and repeated values smear. So it
 //! informs: quantiles, tails, the place inside a cell. It never certifies.
 
+use super::centroids::{Centroids, merge_sorted};
 use tdigest::{Centroid, TDigest};
 
 /// Up to this many values are kept as they are.
@@ -12,12 +13,12 @@ const EXACT_MAX: usize = 256;
 const SIZE: usize = 200;
 
 /// Quantiles of finite numbers, mergeable.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Digest {
     /// All values, ascending.
     Exact(Vec<f64>),
-    /// A compressed summary, flushed.
-    Compressed(TDigest),
+    /// A compressed summary.
+    Compressed(Centroids),
 }
 
 impl Default for Digest {
@@ -26,52 +27,42 @@ impl Default for Digest {
     }
 }
 
-impl PartialEq for Digest {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Digest::Exact(mine), Digest::Exact(theirs)) => mine == theirs,
-            (Digest::Compressed(mine), Digest::Compressed(theirs)) => {
-                mine.centroids() == theirs.centroids()
-                    && mine.min() == theirs.min()
-                    && mine.max() == theirs.max()
-            }
-            _ => false,
-        }
-    }
+/// Rows that lie evenly from one number to another; all on one where the two are equal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Span {
+    /// The lower end.
+    pub from: f64,
+    /// The upper end.
+    pub to: f64,
+    /// How many rows.
+    pub rows: f64,
 }
 
 impl Digest {
     /// Adds finite values, which must be ascending.
     pub fn add_sorted(&mut self, sorted: &[f64]) {
-        if sorted.is_empty() {
-            return;
-        }
-        *self = match std::mem::take(self) {
+        let (Some(min), Some(max)) = (sorted.first(), sorted.last()) else { return };
+        match self {
             Digest::Exact(values) => {
-                let merged = if values.is_empty() { sorted.to_vec() } else { merge_sorted(&values, sorted) };
-                if merged.len() <= EXACT_MAX {
-                    Digest::Exact(merged)
-                } else {
-                    Digest::Compressed(TDigest::new_with_size(SIZE).merge_sorted(merged))
-                }
+                let merged = merge_sorted(values, sorted, |value| *value);
+                *self =
+                    if merged.len() <= EXACT_MAX { Digest::Exact(merged) } else { digested(merged, SIZE) };
             }
-            Digest::Compressed(digest) => Digest::Compressed(digest.merge_sorted(sorted.to_vec())),
-        };
+            Digest::Compressed(centroids) => centroids.merge(&alone(sorted), (*min, *max), SIZE),
+        }
     }
 
     /// Merges `other` into this.
     pub fn merge(&mut self, other: &Digest) {
         match (&mut *self, other) {
             (_, Digest::Exact(values)) => self.add_sorted(values),
-            (Digest::Exact(values), Digest::Compressed(theirs)) => {
-                *self = Digest::Compressed(theirs.merge_sorted(std::mem::take(values)));
+            (Digest::Exact(values), Digest::Compressed(_)) => {
+                let values = std::mem::take(values);
+                *self = other.clone();
+                self.add_sorted(&values);
             }
             (Digest::Compressed(mine), Digest::Compressed(theirs)) => {
-                let least = mine.min().into_iter().chain(theirs.min()).reduce(f64::min).unwrap_or_default();
-                let most = mine.max().into_iter().chain(theirs.max()).reduce(f64::max).unwrap_or_default();
-                // Both ascend, so that nothing is left to sort.
-                let centroids = merge_sorted(mine.centroids(), theirs.centroids());
-                *self = Digest::compressed(centroids, least, most);
+                mine.merge(theirs.as_slice(), theirs.extremes(), SIZE);
             }
         }
     }
@@ -79,22 +70,16 @@ impl Digest {
     /// The same in `most` centroids at most, or in half as many values, which are longer.
     pub(super) fn thinned(&self, most: usize) -> Digest {
         match self {
-            Digest::Exact(values) if 2 * values.len() > most => {
-                Digest::Compressed(TDigest::new_with_size(most).merge_sorted(values.clone()))
-            }
-            Digest::Compressed(digest) if digest.centroids().len() > most => {
-                let centroids = digest.centroids().to_vec();
-                let (sum, count) = sum_and_count(&centroids);
-                Digest::Compressed(TDigest::new(centroids, sum, count, digest.max(), digest.min(), most))
-            }
-            few => few.clone(),
+            Digest::Exact(values) if 2 * values.len() > most => digested(values.clone(), most),
+            Digest::Exact(values) => Digest::Exact(values.clone()),
+            Digest::Compressed(centroids) => Digest::Compressed(centroids.clone().thinned(most)),
         }
     }
 
-    /// A digest of `centroids`, in any order, whose values are from `min` to `max`.
-    pub(super) fn compressed(centroids: Vec<Centroid>, min: f64, max: f64) -> Digest {
-        let (sum, count) = sum_and_count(&centroids);
-        Digest::Compressed(TDigest::new(centroids, sum, count, Some(max), Some(min), SIZE))
+    /// A digest of `centroids`, one at least and in any order, whose values are from `min` to `max`.
+    pub(super) fn compressed(mut centroids: Vec<Centroid>, min: f64, max: f64) -> Digest {
+        centroids.sort_unstable();
+        Digest::Compressed(Centroids::new(centroids, min, max).thinned(SIZE))
     }
 
     /// A digest of ascending values with how often each is there, between the extremes `min` and `max`.
@@ -118,23 +103,25 @@ impl Digest {
     pub fn count(&self) -> u64 {
         match self {
             Digest::Exact(values) => values.len() as u64,
-            Digest::Compressed(digest) => digest.count() as u64,
+            Digest::Compressed(centroids) => centroids.rows() as u64,
         }
     }
 
     /// Least value.
     pub fn min(&self) -> Option<f64> {
-        match self {
-            Digest::Exact(values) => values.first().copied(),
-            Digest::Compressed(digest) => digest.min(),
-        }
+        self.extremes().map(|(min, _)| min)
     }
 
     /// Greatest value.
     pub fn max(&self) -> Option<f64> {
+        self.extremes().map(|(_, max)| max)
+    }
+
+    /// Least and greatest value.
+    pub fn extremes(&self) -> Option<(f64, f64)> {
         match self {
-            Digest::Exact(values) => values.last().copied(),
-            Digest::Compressed(digest) => digest.max(),
+            Digest::Exact(values) => values.first().copied().zip(values.last().copied()),
+            Digest::Compressed(centroids) => Some(centroids.extremes()),
         }
     }
 
@@ -143,46 +130,34 @@ impl Digest {
     pub fn quantile(&self, q: f64) -> Option<f64> {
         match self {
             Digest::Exact(values) => quantile_of_sorted(values, q),
-            Digest::Compressed(digest) => digest.estimate_quantile(q),
+            Digest::Compressed(centroids) => Some(centroids.quantile(q)),
         }
     }
 
-    /// The share of values not above `value` (0 to 1); an estimate once compressed. 0 when empty.
-    pub fn share_up_to(&self, value: f64) -> f64 {
+    /// Gives `each` where the rows lie, ascending, so that they have the mean of the values: on each value
+    /// while exact, else about each centroid.
+    pub fn for_each_span(&self, each: impl FnMut(Span)) {
         match self {
-            Digest::Exact(values) if values.is_empty() => 0.0,
-            Digest::Exact(values) => values.partition_point(|v| *v <= value) as f64 / values.len() as f64,
-            Digest::Compressed(digest) => digest.estimate_rank(value).unwrap_or(0.0),
+            Digest::Exact(values) => values.iter().map(on).for_each(each),
+            Digest::Compressed(centroids) => centroids.spans(0).for_each(each),
         }
     }
 
-    /// The distribution as a line through (value, share of the values up to it), both ascending: a
-    /// step for each value while exact; else each centroid spreads evenly about its mean, at most
-    /// half-way to the next one or to the extreme, so that the line has the mean of the values. Empty
-    /// when it holds nothing.
-    pub fn course(&self) -> Vec<(f64, f64)> {
+    /// The distribution as a line through (value, share of the values up to it), both ascending: the ends
+    /// of all [spans](Digest::for_each_span). Of it, the points above `lower` and up to `upper`.
+    pub fn course(&self, lower: f64, upper: f64) -> Vec<(f64, f64)> {
         match self {
             Digest::Exact(values) => {
-                let rows = values.len() as f64;
-                let step = |(i, v): (usize, &f64)| [(*v, i as f64 / rows), (*v, (i + 1) as f64 / rows)];
-                values.iter().enumerate().flat_map(step).collect()
+                let first = values.partition_point(|value| *value <= lower);
+                let spans = values[first..].iter().map(on);
+                course(spans, first as f64, values.len() as f64, lower, upper)
             }
-            Digest::Compressed(digest) => {
-                let centroids = digest.centroids();
-                let mut course = Vec::with_capacity(2 * centroids.len());
-                let (mut left, mut before, mut start) = (digest.min().unwrap_or_default(), 0.0, 0.0);
-                for (i, centroid) in centroids.iter().enumerate() {
-                    let mean = centroid.mean();
-                    let half_way = centroids.get(i + 1).map(|next| mean / 2.0 + next.mean() / 2.0);
-                    let right = half_way.or(digest.max()).unwrap_or(mean);
-                    let is_value = centroid.weight() == 1.0;
-                    let spread = if is_value { 0.0 } else { (mean - left).min(right - mean) };
-                    before += centroid.weight();
-                    let end = (before / digest.count()).min(1.0);
-                    course.extend([((mean - spread).max(left), start), ((mean + spread).min(right), end)]);
-                    (left, start) = (right, end);
-                }
-                course
+            Digest::Compressed(centroids) => {
+                // The one before may reach beyond.
+                let all = centroids.as_slice();
+                let first = all.partition_point(|centroid| centroid.mean() <= lower).saturating_sub(1);
+                let passed = all[..first].iter().map(Centroid::weight).sum();
+                course(centroids.spans(first), passed, centroids.rows(), lower, upper)
             }
         }
     }
@@ -191,21 +166,49 @@ impl Digest {
     pub(super) fn centroids(&self) -> Option<&[Centroid]> {
         match self {
             Digest::Exact(_) => None,
-            Digest::Compressed(digest) => Some(digest.centroids()),
+            Digest::Compressed(centroids) => Some(centroids.as_slice()),
         }
     }
 
-    /// A compressed digest from its centroids and extremes, bit for bit as it was.
+    /// A compressed digest from its ascending centroids, one at least, and extremes, bit for bit as it was.
     pub(super) fn from_centroids(centroids: Vec<Centroid>, min: f64, max: f64) -> Digest {
-        let (sum, count) = sum_and_count(&centroids);
-        let size = SIZE.max(centroids.len());
-        Digest::Compressed(TDigest::new(centroids, sum, count, Some(max), Some(min), size))
+        Digest::Compressed(Centroids::new(centroids, min, max))
     }
 }
 
-fn sum_and_count(centroids: &[Centroid]) -> (f64, f64) {
-    let sum = centroids.iter().map(|centroid| centroid.mean() * centroid.weight()).sum();
-    (sum, centroids.iter().map(Centroid::weight).sum())
+/// `ascending` values, one at least, in `most` centroids at most.
+fn digested(ascending: Vec<f64>, most: usize) -> Digest {
+    let (min, max) = (ascending[0], ascending[ascending.len() - 1]);
+    let digest = TDigest::new_with_size(most).merge_sorted(ascending);
+    Digest::Compressed(Centroids::new(digest.centroids().to_vec(), min, max))
+}
+
+fn on(value: &f64) -> Span {
+    Span { from: *value, to: *value, rows: 1.0 }
+}
+
+/// The ends of `spans` above `lower` and up to `upper`, each with its share of all `rows`, of which so many
+/// lie before the first span.
+fn course(
+    spans: impl Iterator<Item = Span>,
+    mut passed: f64,
+    rows: f64,
+    lower: f64,
+    upper: f64,
+) -> Vec<(f64, f64)> {
+    let mut points = Vec::new();
+    for span in spans.take_while(|span| span.from <= upper) {
+        let start = passed / rows;
+        passed += span.rows;
+        let ends = [(span.from, start), (span.to, (passed / rows).min(1.0))];
+        points.extend(ends.into_iter().filter(|(value, _)| lower < *value && *value <= upper));
+    }
+    points
+}
+
+/// Each of `values` as a centroid of its own.
+fn alone(values: &[f64]) -> Vec<Centroid> {
+    values.iter().map(|value| Centroid::new(*value, 1.0)).collect()
 }
 
 /// NumPy's `linear` rule: position `q * (n - 1)` between order statistics, interpolated as NumPy
@@ -222,27 +225,20 @@ pub fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     Some(if t >= 0.5 { b - difference * (1.0 - t) } else { a + difference * t })
 }
 
-fn merge_sorted<T: Copy + PartialOrd>(a: &[T], b: &[T]) -> Vec<T> {
-    let mut merged = Vec::with_capacity(a.len() + b.len());
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        if a[i] <= b[j] {
-            merged.push(a[i]);
-            i += 1;
-        } else {
-            merged.push(b[j]);
-            j += 1;
-        }
-    }
-    merged.extend_from_slice(&a[i..]);
-    merged.extend_from_slice(&b[j..]);
-    merged
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn share_up_to(digest: &Digest, value: f64) -> f64 {
+        let part = |span: Span| {
+            let part = (value - span.from) / (span.to - span.from).max(f64::MIN_POSITIVE);
+            if value >= span.to { span.rows } else { part.clamp(0.0, 1.0) * span.rows }
+        };
+        let mut sum = 0.0;
+        digest.for_each_span(|span| sum += part(span));
+        sum / digest.count() as f64
+    }
 
     #[test]
     fn few_values_are_kept_exactly() {
@@ -251,7 +247,7 @@ mod tests {
         digest.add_sorted(&[2.0]);
         assert_eq!(digest, Digest::Exact(vec![1.0, 2.0, 3.0]));
         assert_eq!(digest.quantile(0.25), Some(1.5));
-        assert_eq!(digest.share_up_to(2.0), 2.0 / 3.0);
+        assert_eq!(share_up_to(&digest, 2.0), 2.0 / 3.0);
     }
 
     #[test]
@@ -276,7 +272,7 @@ mod tests {
         let values: Vec<f64> = (0..5000).map(|i| (f64::from(i) / 5000.0).powi(7) * 100.0 - 3.0).collect();
         let mut digest = Digest::default();
         digest.add_sorted(&values);
-        let course = digest.course();
+        let course = digest.course(f64::NEG_INFINITY, f64::INFINITY);
         assert!(course.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{course:?}");
         assert_eq!((course[0], course[course.len() - 1]), ((values[0], 0.0), (values[4999], 1.0)));
         let mean: f64 =
@@ -287,10 +283,10 @@ mod tests {
     #[test]
     fn a_course_steps_at_each_value_that_is_known() {
         assert_eq!(
-            Digest::Exact(vec![1.0, 1.0, 4.0, 7.0]).course()[2..6],
+            Digest::Exact(vec![0.5, 1.0, 4.0, 7.0]).course(0.5, 4.0),
             [(1.0, 0.25), (1.0, 0.5), (4.0, 0.5), (4.0, 0.75)]
         );
-        assert_eq!(Digest::default().course(), []);
+        assert_eq!(Digest::default().course(0.5, 4.0), []);
     }
 
     proptest! {
@@ -314,7 +310,7 @@ mod tests {
             prop_assert_eq!(digest.max(), all.last().copied());
             for value in all.iter().step_by(37) {
                 let exact = all.partition_point(|v| v <= value) as f64 / all.len() as f64;
-                prop_assert!((digest.share_up_to(*value) - exact).abs() < 0.02);
+                prop_assert!((share_up_to(&digest, *value) - exact).abs() < 0.02);
             }
         }
     }

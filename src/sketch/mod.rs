@@ -13,6 +13,8 @@ mod basis;
 mod batch;
 mod by_cells;
 mod census;
+mod centroids;
+mod counted;
 mod digest;
 mod label;
 mod moments;
@@ -29,9 +31,12 @@ pub use basis::{
     Basis, Categories, CategoryCell, MAX_CELLS, MAX_COUNTED_CATEGORIES, OrderedCells, category_name,
 };
 pub use census::{Census, CensusRecord, MOST_REFERENCE_CELLS, NumberCell, NumberCensus};
-pub use digest::{Digest, quantile_of_sorted};
+pub use centroids::Centroids;
+pub use counted::Counted;
+pub use digest::{Digest, Span, quantile_of_sorted};
 pub use moments::Moments;
 pub use packed::Packed;
+pub(crate) use record::sparse;
 pub use record::{LookCounts, SketchRecord, UnseenCount};
 pub use unseen::Unseen;
 

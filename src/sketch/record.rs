@@ -65,10 +65,21 @@ pub struct SketchRecord {
     pub looks: Vec<LookCounts>,
 }
 
+/// The cells with a count, ascending, and their counts.
+pub(crate) fn sparse(counts: &[u64]) -> (Vec<u32>, Vec<u64>) {
+    let used = counts.iter().filter(|count| **count > 0).count();
+    let (mut cells, mut rows) = (Vec::with_capacity(used), Vec::with_capacity(used));
+    for (cell, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        cells.push(cell as u32);
+        rows.push(*count);
+    }
+    (cells, rows)
+}
+
 impl From<&FeatureSketch> for SketchRecord {
     fn from(sketch: &FeatureSketch) -> Self {
         let FeatureSketch { tally, detail } = sketch;
-        let counted = || tally.cells.iter().enumerate().filter(|(_, count)| **count > 0);
+        let (cells, counts) = sparse(&tally.cells);
         let (values, centroids) = match (&detail.digest, detail.digest.centroids()) {
             (Digest::Exact(values), _) => (values.clone(), &[][..]),
             (_, centroids) => (Vec::new(), centroids.unwrap_or_default()),
@@ -79,8 +90,8 @@ impl From<&FeatureSketch> for SketchRecord {
             invalid: tally.invalid,
             unseen: tally.unseen,
             cells_total: tally.cells.len() as u32,
-            cells: counted().map(|(cell, _)| cell as u32).collect(),
-            counts: counted().map(|(_, count)| *count).collect(),
+            cells,
+            counts,
             unseen_names: detail
                 .unseen
                 .iter()

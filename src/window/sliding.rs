@@ -22,7 +22,7 @@ const CENTROIDS: usize = 960;
 /// The least of them and the most that one pane keeps.
 const CENTROIDS_OF_PANE: (usize, usize) = (16, 200);
 /// Those of a block that is not full yet, which each pane is merged into anew.
-const CENTROIDS_OF_PREFIX: usize = 100;
+const CENTROIDS_OF_PREFIX: usize = 200;
 
 /// The sliding aggregate over the last `panes` panes. Panes before them are kept, uncounted, as far
 /// back as a window with few rows may reach.
@@ -165,12 +165,19 @@ impl SlidingWindow {
     /// The sketch of each feature over the window, in the reference's order; empty while no row was
     /// counted by a reference.
     pub fn features(&self) -> Vec<FeatureSketch> {
-        let sketch = |at: usize| {
-            let mut tally = Tally::default();
-            self.whole.tallies().add_to(at, &mut tally);
-            FeatureSketch { tally, detail: self.detail(at, self.length as u32) }
-        };
-        (0..self.whole.tallies().len()).map(sketch).collect()
+        (0..self.counted()).map(|position| self.sketch(position)).collect()
+    }
+
+    /// How many features there are counts of.
+    pub fn counted(&self) -> usize {
+        self.whole.tallies().len()
+    }
+
+    /// The sketch of the feature at `position` over the window.
+    pub fn sketch(&self, position: usize) -> FeatureSketch {
+        let mut tally = Tally::default();
+        self.whole.tallies().add_to(position, &mut tally);
+        FeatureSketch { tally, detail: self.detail(position, self.length as u32) }
     }
 
     /// Names of columns that the reference does not have, over the last `panes` panes.

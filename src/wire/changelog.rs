@@ -1,6 +1,6 @@
 //! Changes of state to records of the changelog and back.
 
-use super::{Encoding, PaneRecord, StateKey, StateMessage, decode, encode};
+use super::{Encoded, Encoding, PaneRecord, StateKey, StateMessage, decode, encode};
 use crate::engine::{self, PaneState, StateChange, StateValue};
 use crate::error::{Error, Result};
 use crate::event::SchemaSource;
@@ -70,9 +70,11 @@ fn pane_records(
     if let Some(StateValue::Pane(state)) = value {
         let id = state.reference.as_ref().map(|reference| &reference.id);
         let profile = id.map(|id| references.profile(id).ok_or_else(|| gone(id.as_str()))).transpose()?;
-        for record in PaneRecord::chunks(key, pane, state, profile.map(|p| &**p), grid, limit, encoding)? {
-            let key = record.key().to_bytes();
-            records.push(StateRecord { key, payload: Some(encode(&StateMessage::Pane(record), encoding)?) });
+        let profile = profile.map(|profile| &**profile);
+        for Encoded { record, payload } in
+            PaneRecord::chunks(key, pane, state, profile, grid, limit, encoding)?
+        {
+            records.push(StateRecord { key: record.key().to_bytes(), payload: Some(payload) });
         }
     }
     let pane_start = grid.start(pane);

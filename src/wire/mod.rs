@@ -20,7 +20,7 @@ pub use codec::{Encoding, NoRegistry, Record, decode, encode};
 pub use headers::{CloudEvent, DeadLetter, Headers, Subject};
 pub use keys::{DeltaKey, ReferenceKey, StateKey};
 pub use records::{
-    DeltaMessage, DeltaRecord, FeatureSketchRecord, PaneContent, PaneRecord, ProgressRecord,
+    DeltaMessage, DeltaRecord, Encoded, FeatureSketchRecord, PaneContent, PaneRecord, ProgressRecord,
     ReferenceMessage, SourceOffsets, StateMessage, TopicPartitions, profile_chunks, report_chunks,
 };
 pub use schemas::{SchemaName, VOLATILE, schemas};

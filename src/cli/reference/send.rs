@@ -3,7 +3,7 @@
 use crate::bus::{KafkaSettings, Outgoing, Publisher};
 use crate::error::Result;
 use crate::reference::{Activation, Profile};
-use crate::wire::{Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks};
+use crate::wire::{Encoded, Encoding, ReferenceKey, ReferenceMessage, encode, profile_chunks};
 use crate::words::Name;
 
 /// The largest record of a profile, in bytes.
@@ -24,10 +24,9 @@ impl ReferenceSender {
     /// Publishes a profile of `model`; it is taken when this returns, so that an activation is never
     /// read before its profile.
     pub fn profile(&self, model: &Name, profile: &Profile) -> Result<()> {
-        for chunk in profile_chunks(profile, CHUNK_BYTES, self.encoding)? {
-            let (id, number) = (profile.id().clone(), chunk.chunk_index);
-            let key = ReferenceKey::Profile { model: model.clone(), id, chunk: number };
-            self.send(&key, &ReferenceMessage::Profile(chunk))?;
+        for Encoded { record, payload } in profile_chunks(profile, CHUNK_BYTES, self.encoding)? {
+            let (id, chunk) = (profile.id().clone(), record.chunk_index);
+            self.send(&ReferenceKey::Profile { model: model.clone(), id, chunk }, &payload)?;
         }
         self.publisher.flush()
     }
@@ -40,17 +39,17 @@ impl ReferenceSender {
             effective_from: activation.effective_from,
             reference_id: activation.reference_id.clone(),
         };
-        self.send(&key, &ReferenceMessage::Activation(activation))?;
+        self.send(&key, &encode(&ReferenceMessage::Activation(activation), self.encoding)?)?;
         self.publisher.flush()
     }
 
-    fn send(&self, key: &ReferenceKey, message: &ReferenceMessage) -> Result<()> {
-        let (key, payload) = (key.to_bytes(), encode(message, self.encoding)?);
+    fn send(&self, key: &ReferenceKey, payload: &[u8]) -> Result<()> {
+        let key = key.to_bytes();
         self.publisher.send(Outgoing {
             topic: &self.topic,
             partition: Some(0),
             key: Some(&key),
-            payload: Some(&payload),
+            payload: Some(payload),
             ..Outgoing::default()
         })
     }

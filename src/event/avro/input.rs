@@ -186,32 +186,47 @@ impl<'a> Input<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
         let bytes = self.take(N)?;
         Ok(*bytes.first_chunk().expect("as many bytes were taken"))
     }
 
+    #[inline]
     pub(super) fn take(&mut self, length: usize) -> Read<&'a [u8]> {
         match self.bytes[self.at..].get(..length) {
             Some(bytes) => {
                 self.at += length;
                 Ok(bytes)
             }
-            None => Err(self.wrong("the bytes end inside a value")),
+            None => Err(self.ends()),
         }
     }
 
     /// A zig-zag variable-length integer of at most 64 bits.
+    #[inline]
     pub(crate) fn long(&mut self) -> Read<i64> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(signed(u64::from(*byte)))
+            }
+            _ => self.long_of_more(),
+        }
+    }
+
+    /// The same of more than one byte.
+    fn long_of_more(&mut self) -> Read<i64> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
-            let [byte] = self.array()?;
-            if shift == 63 && byte > 1 {
+            let Some(byte) = self.bytes.get(self.at) else { return Err(self.ends()) };
+            self.at += 1;
+            if shift == 63 && *byte > 1 {
                 break;
             }
             number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok((number >> 1) as i64 ^ -((number & 1) as i64));
+            if *byte < 0x80 {
+                return Ok(signed(number));
             }
         }
         Err(self.wrong("an integer of more than 64 bits"))
@@ -224,9 +239,21 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
+    #[cold]
+    fn ends(&self) -> BadRecord {
+        self.wrong("the bytes end inside a value")
+    }
+
+    #[cold]
     pub(super) fn wrong(&self, what: &str) -> BadRecord {
         undecodable(format!("not the Avro data of its schema: {what} at byte {}", self.at))
     }
+}
+
+/// The number that the zig-zag one is.
+#[inline]
+fn signed(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
 }
 
 /// The double nearest to `bytes / 10^scale`; beyond 38 digits, near it.

@@ -70,14 +70,13 @@ enum Scores {
 }
 
 impl Alternative {
-    /// What rows of these counts pay, in steps of a nat.
-    pub fn score(&self, counts: &[u64]) -> i64 {
+    /// What rows of these counts pay, `rows` together, in steps of a nat.
+    pub fn score(&self, counts: &[u64], rows: u64) -> i64 {
         match &self.scores {
             Scores::Values(scores) => {
                 scores.iter().zip(counts).map(|(score, rows)| i64::from(*score) * *rows as i64).sum()
             }
             Scores::Cell { cell, inside, outside } => {
-                let rows: u64 = counts.iter().sum();
                 let within = counts[*cell] as i64;
                 i64::from(*inside) * within + i64::from(*outside) * (rows as i64 - within)
             }

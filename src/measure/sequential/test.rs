@@ -152,7 +152,7 @@ impl SequentialTest {
             let share = exp(held - sum);
             // Saturates, as casts from floats do.
             *age = (share * (f64::from(*age) + elapsed as f64) + (1.0 - share)).round() as u32;
-            let pay = bet.score(counts) - fixed(rows as f64 * stake.charge);
+            let pay = bet.score(counts, rows) - fixed(rows as f64 * stake.charge);
             *wager = kept(sum + (pay as f64 / self.plan.dependence()).round() as i64);
         }
         self.alarm(state)

@@ -97,7 +97,7 @@ fn bets_pay_gain_and_cost_what_an_independent_computation_says() {
             let score = |cell: usize| {
                 let mut counts = vec![0; cells.len()];
                 counts[cell] = 1;
-                bet.score(&counts) as f64 / PER_NAT
+                bet.score(&counts, 1) as f64 / PER_NAT
             };
             match bet.change {
                 Change::Shift(_) | Change::Scale(_) => {
@@ -319,7 +319,7 @@ proptest! {
                 let factor = |cell: usize| {
                     let mut row = vec![0; cells.len()];
                     row[cell] = 1;
-                    (bet.score(&row) as f64 / PER_NAT).exp()
+                    (bet.score(&row, 1) as f64 / PER_NAT).exp()
                 };
                 let mean = match bet.change {
                     Change::Shift(_) | Change::Scale(_) => {

@@ -19,11 +19,10 @@ pub(super) fn write(detail: &Detail, most: usize, bytes: &mut Vec<u8>) {
             write_number(0, bytes);
             values.iter().for_each(|value| write_float(*value, bytes));
         }
-        Digest::Compressed(digest) => {
-            let centroids = digest.centroids();
+        Digest::Compressed(centroids) => {
             write_number(0, bytes);
-            write_number(centroids.len() as u64, bytes);
-            write_centroids(centroids, Steps::new(digest.min(), digest.max()), bytes);
+            write_number(centroids.as_slice().len() as u64, bytes);
+            write_centroids(centroids.as_slice(), Steps::new(centroids.extremes()), bytes);
         }
     }
 }
@@ -71,7 +70,7 @@ pub(super) fn read(mut reader: Reader<'_>) -> Detail {
         (values, 0) => Digest::Exact((0..values).map(|_| reader.float()).collect()),
         (_, centroids) => {
             let (least, greatest) = (reader.float(), reader.float());
-            let mut steps = Steps::new(Some(least), Some(greatest));
+            let mut steps = Steps::new((least, greatest));
             let centroid = |_| {
                 let mean = steps.by(u16::from_le_bytes(reader.array()));
                 Centroid::new(mean, reader.number() as f64)
@@ -92,8 +91,7 @@ struct Steps {
 }
 
 impl Steps {
-    fn new(least: Option<f64>, greatest: Option<f64>) -> Self {
-        let (least, greatest) = (least.unwrap_or_default(), greatest.unwrap_or_default());
+    fn new((least, greatest): (f64, f64)) -> Self {
         Steps { least, greatest, place: least }
     }
 

@@ -45,6 +45,16 @@ impl<'de> Place<'_, 'de> {
         &self.reader.schema.shapes[self.shape]
     }
 
+    /// A number, of which lists have many.
+    #[inline]
+    fn number<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match self.shape() {
+            Shape::Integer => visitor.visit_i64(self.reader.long()?),
+            Shape::Double => visitor.visit_f64(f64::from_le_bytes(self.reader.array()?)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     /// The branch that was written, as the place to read.
     fn written(self, branches: &[usize]) -> Result<Self, Misfit> {
         check(self.depth)?;
@@ -137,8 +147,23 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
         visitor.visit_unit()
     }
 
+    #[inline]
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.number(visitor)
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        bool i8 i16 i32 i64 i128 u8 u16 u128 f32 char str string bytes byte_buf
         unit unit_struct seq tuple tuple_struct map struct identifier
     }
 }
@@ -152,6 +177,7 @@ struct Block<'a, 'de> {
 }
 
 impl<'de> Block<'_, 'de> {
+    #[inline]
     fn item<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Misfit> {
         let item =
             seed.deserialize(Place { shape: self.items, depth: self.depth, reader: &mut *self.reader })?;
@@ -166,6 +192,7 @@ impl<'de> Block<'_, 'de> {
 impl<'de> SeqAccess<'de> for Block<'_, 'de> {
     type Error = Misfit;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
         if self.left == 0 { Ok(None) } else { self.item(seed).map(Some) }
     }

@@ -27,6 +27,7 @@ impl<'a> Writer<'a> {
         Err(Misfit(format!("{value} where the schema has {:?}", self.shape)))
     }
 
+    #[inline]
     fn integer(self, number: i64) -> Written {
         match self.shape {
             Shape::Integer | Shape::Instant { units: 1 } => {
@@ -73,8 +74,13 @@ impl<'a> Writer<'a> {
 }
 
 /// A zig-zag variable-length integer.
+#[inline]
 fn long(out: &mut Vec<u8>, number: i64) {
     let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    // Most are small.
+    if rest < 0x80 {
+        return out.push(rest as u8);
+    }
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
         rest >>= 7;
@@ -132,6 +138,7 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     /// The schemas have `int` for these, which holds 31 bits of them.
+    #[inline]
     fn serialize_u32(self, v: u32) -> Written {
         match i32::try_from(v) {
             Ok(number) => self.integer(number.into()),
@@ -139,6 +146,7 @@ impl<'a> Serializer for Writer<'a> {
         }
     }
 
+    #[inline]
     fn serialize_u64(self, v: u64) -> Written {
         match i64::try_from(v) {
             Ok(number) => self.integer(number),
@@ -150,6 +158,7 @@ impl<'a> Serializer for Writer<'a> {
         self.serialize_f64(v.into())
     }
 
+    #[inline]
     fn serialize_f64(self, v: f64) -> Written {
         match self.shape {
             Shape::Double => {
@@ -276,6 +285,7 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
+    #[inline]
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
         let left = self.left.checked_sub(1);
         self.left = left.ok_or_else(|| Misfit("more items than were announced".into()))?;
@@ -295,6 +305,7 @@ impl SerializeSeq for Block<'_> {
     type Ok = ();
     type Error = Misfit;
 
+    #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
         self.item(value)
     }

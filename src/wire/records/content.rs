@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::reference::{Profile, ReferenceId};
-use crate::sketch::{Census, CensusRecord, FeatureSketch, LookCounts, SketchRecord, UnseenCount};
+use crate::sketch::{Census, CensusRecord, FeatureSketch, LookCounts, SketchRecord, UnseenCount, sparse};
 use crate::window::{Flow, LookTally, OffsetRange, PaneData};
 use crate::words::{Grid, Name, Pane, Time};
 use serde::{Deserialize, Serialize};
@@ -128,12 +128,8 @@ fn gathered((name, census): (&Name, &Census)) -> FeatureSketchRecord {
 /// The counts by look of the feature at `position`.
 fn looks_of(data: &PaneData, position: usize) -> Vec<LookCounts> {
     let of = |(look, counts): (&i64, &LookTally)| {
-        let counted = || counts.get(position).into_iter().flatten().enumerate().filter(|(_, n)| **n > 0);
-        LookCounts {
-            look: *look,
-            cells: counted().map(|(cell, _)| cell as u32).collect(),
-            counts: counted().map(|(_, count)| *count).collect(),
-        }
+        let (cells, counts) = sparse(counts.get(position).map_or(&[], Vec::as_slice));
+        LookCounts { look: *look, cells, counts }
     };
     data.looks.iter().map(of).filter(|look| !look.cells.is_empty()).collect()
 }

@@ -1,6 +1,6 @@
 //! The deltas' topic: contributions to panes, and how far the input has come.
 
-use super::chunks::{Chunked, cut};
+use super::chunks::{Chunked, Encoded, cut};
 use super::content::{FeatureSketchRecord, PaneContent, pane_at, the_profile};
 use super::{SCHEMA_VERSION, check_version, no_branch};
 use crate::engine::{Delta, Progress};
@@ -45,7 +45,7 @@ impl DeltaRecord {
         grid: &Grid,
         limit: usize,
         encoding: Encoding,
-    ) -> Result<Vec<DeltaRecord>> {
+    ) -> Result<Vec<Encoded<DeltaRecord>>> {
         let whole = DeltaRecord {
             model: delta.key.model.clone(),
             version: delta.key.version.clone(),
@@ -56,8 +56,7 @@ impl DeltaRecord {
             chunk_total: 1,
             content: PaneContent::of(&delta.data, profile),
         };
-        let chunks = cut(Sized { record: whole, encoding }, limit)?;
-        Ok(chunks.into_iter().map(|chunk| chunk.record).collect())
+        cut(whole, limit, encoding)
     }
 
     /// What this chunk adds to its pane, in the order of `profile`'s features. Refuses what
@@ -91,31 +90,23 @@ impl DeltaRecord {
     }
 }
 
-/// A record beside the encoding that its size is asked in.
-#[derive(Clone)]
-struct Sized {
-    record: DeltaRecord,
-    encoding: Encoding,
-}
-
-impl Chunked for Sized {
+impl Chunked for DeltaRecord {
     type Item = FeatureSketchRecord;
 
     fn items(&mut self) -> &mut Vec<FeatureSketchRecord> {
-        &mut self.record.content.features
+        &mut self.content.features
     }
 
-    fn size(&self) -> Result<usize> {
-        let message = Branches::delta(&self.record);
-        Ok(encode_as(SchemaName::Delta, &message, self.encoding)?.len())
+    fn bytes(&self, encoding: Encoding) -> Result<Vec<u8>> {
+        encode_as(SchemaName::Delta, &Branches::delta(self), encoding)
     }
 
     fn number(&mut self, index: u32, total: u32) {
-        (self.record.chunk_index, self.record.chunk_total) = (index, total);
+        (self.chunk_index, self.chunk_total) = (index, total);
     }
 
     fn strip(&mut self) {
-        self.record.content.strip();
+        self.content.strip();
     }
 }
 

@@ -10,6 +10,7 @@ mod public;
 mod reference;
 mod state;
 
+pub use chunks::Encoded;
 pub use content::{FeatureSketchRecord, PaneContent, SourceOffsets};
 pub use delta::{DeltaMessage, DeltaRecord, ProgressRecord, TopicPartitions};
 pub use public::report_chunks;

@@ -1,7 +1,7 @@
 //! Commands and the records that leave driftline are written as they are; a report that is too large for its topic
 //! is cut by feature.
 
-use super::chunks::{Chunked, cut};
+use super::chunks::{Chunked, Encoded, cut};
 use crate::error::Result;
 use crate::policy::record::{
     Chunk, Command, DriftEvent, FeatureReport, RetrainingTrigger, SCHEMA_VERSION, WindowReport,
@@ -12,40 +12,36 @@ use crate::words::ModelKey;
 
 /// `report` in chunks of at most `limit` bytes each in this `encoding`, each with an id of its own; what
 /// is not of a feature stands in the first.
-pub fn report_chunks(report: &WindowReport, limit: usize, encoding: Encoding) -> Result<Vec<WindowReport>> {
-    let chunks = cut(Sized { report: report.clone(), encoding }, limit)?;
-    Ok(chunks.into_iter().map(|chunk| chunk.report).collect())
-}
-
-/// A report beside the encoding that its size is asked in.
-#[derive(Clone)]
-struct Sized {
-    report: WindowReport,
+pub fn report_chunks(
+    report: &WindowReport,
+    limit: usize,
     encoding: Encoding,
+) -> Result<Vec<Encoded<WindowReport>>> {
+    cut(report.clone(), limit, encoding)
 }
 
-impl Chunked for Sized {
+impl Chunked for WindowReport {
     type Item = FeatureReport;
 
     fn items(&mut self) -> &mut Vec<FeatureReport> {
-        &mut self.report.features
+        &mut self.features
     }
 
-    fn size(&self) -> Result<usize> {
-        Ok(encode(&self.report, self.encoding)?.len())
+    fn bytes(&self, encoding: Encoding) -> Result<Vec<u8>> {
+        encode(self, encoding)
     }
 
     fn number(&mut self, index: u32, total: u32) {
-        let WindowReport { application_id, model, version, segment, decided_at, .. } = &self.report;
+        let WindowReport { application_id, model, version, segment, decided_at, .. } = &*self;
         let key = ModelKey { model: model.clone(), version: version.clone(), segment: segment.clone() };
-        self.report.id = report_id(application_id, &key, *decided_at, index);
-        self.report.chunk = Chunk { index, total };
+        self.id = report_id(application_id, &key, *decided_at, index);
+        self.chunk = Chunk { index, total };
     }
 
     fn strip(&mut self) {
-        self.report.triggers_withheld.clear();
-        self.report.mutes.clear();
-        self.report.unknown_features.clear();
+        self.triggers_withheld.clear();
+        self.mutes.clear();
+        self.unknown_features.clear();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The references' topic: profiles and activations.
 
-use super::chunks::{Chunked, cut};
+use super::chunks::{Chunked, Encoded, cut};
 use super::{SCHEMA_VERSION, check_version, no_branch};
 use crate::error::Result;
 use crate::reference::{Activation, FeatureProfileRecord, Profile, ProfileRecord};
@@ -9,31 +9,27 @@ use crate::wire::{Encoding, Record, SchemaName};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// `profile` in chunks of at most `limit` bytes each in this `encoding`.
-pub fn profile_chunks(profile: &Profile, limit: usize, encoding: Encoding) -> Result<Vec<ProfileRecord>> {
-    let chunks = cut(Sized { record: ProfileRecord::whole(profile), encoding }, limit)?;
-    Ok(chunks.into_iter().map(|chunk| chunk.record).collect())
-}
-
-/// A record beside the encoding that its size is asked in.
-#[derive(Clone)]
-struct Sized {
-    record: ProfileRecord,
+pub fn profile_chunks(
+    profile: &Profile,
+    limit: usize,
     encoding: Encoding,
+) -> Result<Vec<Encoded<ProfileRecord>>> {
+    cut(ProfileRecord::whole(profile), limit, encoding)
 }
 
-impl Chunked for Sized {
+impl Chunked for ProfileRecord {
     type Item = FeatureProfileRecord;
 
     fn items(&mut self) -> &mut Vec<FeatureProfileRecord> {
-        &mut self.record.features
+        &mut self.features
     }
 
-    fn size(&self) -> Result<usize> {
-        Ok(encode_as(SchemaName::Reference, &Branches::profile(&self.record), self.encoding)?.len())
+    fn bytes(&self, encoding: Encoding) -> Result<Vec<u8>> {
+        encode_as(SchemaName::Reference, &Branches::profile(self), encoding)
     }
 
     fn number(&mut self, index: u32, total: u32) {
-        (self.record.chunk_index, self.record.chunk_total) = (index, total);
+        (self.chunk_index, self.chunk_total) = (index, total);
     }
 
     fn strip(&mut self) {}

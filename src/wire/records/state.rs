@@ -1,6 +1,6 @@
 //! The changelog: what a new owner of a partition restores.
 
-use super::chunks::{Chunked, cut};
+use super::chunks::{Chunked, Encoded, cut};
 use super::content::{FeatureSketchRecord, PaneContent, pane_at, the_profile};
 use super::{SCHEMA_VERSION, check_version, no_branch};
 use crate::engine::{Layout, ModelRecord, PaneState, PartitionRecord, SequentialRecord};
@@ -52,7 +52,7 @@ impl PaneRecord {
         grid: &Grid,
         limit: usize,
         encoding: Encoding,
-    ) -> Result<Vec<PaneRecord>> {
+    ) -> Result<Vec<Encoded<PaneRecord>>> {
         let whole = PaneRecord {
             model: key.model.clone(),
             version: key.version.clone(),
@@ -65,8 +65,7 @@ impl PaneRecord {
             chunk_total: 1,
             content: PaneContent::of(&state.data, profile),
         };
-        let chunks = cut(Sized { record: whole, encoding }, limit)?;
-        Ok(chunks.into_iter().map(|chunk| chunk.record).collect())
+        cut(whole, limit, encoding)
     }
 
     /// What this chunk holds of its pane, in the order of `profile`'s features; the data of all
@@ -94,32 +93,25 @@ impl PaneRecord {
     }
 }
 
-/// A record beside the encoding that its size is asked in.
-#[derive(Clone)]
-struct Sized {
-    record: PaneRecord,
-    encoding: Encoding,
-}
-
-impl Chunked for Sized {
+impl Chunked for PaneRecord {
     type Item = FeatureSketchRecord;
 
     fn items(&mut self) -> &mut Vec<FeatureSketchRecord> {
-        &mut self.record.content.features
+        &mut self.content.features
     }
 
-    fn size(&self) -> Result<usize> {
+    fn bytes(&self, encoding: Encoding) -> Result<Vec<u8>> {
         type OfPane<'a> = Branches<&'a PaneRecord, (), (), (), (), ()>;
-        let message: OfPane<'_> = Branches { pane: Some(&self.record), ..Branches::of("pane") };
-        Ok(encode_as(SchemaName::Pane, &message, self.encoding)?.len())
+        let message: OfPane<'_> = Branches { pane: Some(self), ..Branches::of("pane") };
+        encode_as(SchemaName::Pane, &message, encoding)
     }
 
     fn number(&mut self, index: u32, total: u32) {
-        (self.record.chunk_index, self.record.chunk_total) = (index, total);
+        (self.chunk_index, self.chunk_total) = (index, total);
     }
 
     fn strip(&mut self) {
-        self.record.content.strip();
+        self.content.strip();
     }
 }
 

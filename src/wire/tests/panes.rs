@@ -77,6 +77,11 @@ fn sent<R: Record>(record: &R, encoding: Encoding, limit: usize) -> R {
     decode(&bytes, &NoRegistry).unwrap()
 }
 
+/// The records of chunks.
+fn records<R>(chunks: crate::error::Result<Vec<Encoded<R>>>) -> Vec<R> {
+    chunks.unwrap().into_iter().map(|chunk| chunk.record).collect()
+}
+
 #[test]
 fn a_delta_comes_back_from_chunks_that_stay_under_the_limit() {
     let (profile, grid) = (profile(), grid());
@@ -90,7 +95,8 @@ fn a_delta_comes_back_from_chunks_that_stay_under_the_limit() {
         let chunks = DeltaRecord::chunks(&delta, Some(&profile), &grid, limit, encoding).unwrap();
         assert_eq!(chunks.len() > 1, limit < 1 << 20);
         let mut whole: Option<Delta> = None;
-        for (index, chunk) in chunks.iter().enumerate() {
+        for (index, Encoded { record: chunk, payload }) in chunks.iter().enumerate() {
+            assert_eq!(*payload, encode(&DeltaMessage::Delta(chunk.clone()), encoding).unwrap());
             assert_eq!((chunk.chunk_index as usize, chunk.chunk_total as usize), (index, chunks.len()));
             let message = sent(&DeltaMessage::Delta(chunk.clone()), encoding, limit);
             let number = (chunks.len() > 1).then_some(index as u32);
@@ -113,10 +119,10 @@ fn chunks_are_filled_and_features_without_rows_are_not_sent() {
     let (profile, grid) = (profile(), grid());
     let delta = delta(&profile, 200);
     let encoding = Encoding::SingleObject;
-    let whole = DeltaRecord::chunks(&delta, Some(&profile), &grid, usize::MAX, encoding).unwrap();
+    let whole = records(DeltaRecord::chunks(&delta, Some(&profile), &grid, usize::MAX, encoding));
     assert_eq!(whole[0].content.features.len(), FEATURES as usize - 1);
     let size = encode(&DeltaMessage::Delta(whole[0].clone()), encoding).unwrap().len();
-    let chunks = DeltaRecord::chunks(&delta, Some(&profile), &grid, size / 2, encoding).unwrap();
+    let chunks = records(DeltaRecord::chunks(&delta, Some(&profile), &grid, size / 2, encoding));
     assert!(chunks.len() <= 4, "{} chunks of half the size", chunks.len());
 }
 
@@ -124,7 +130,7 @@ fn chunks_are_filled_and_features_without_rows_are_not_sent() {
 fn a_feature_larger_than_the_limit_is_sent_alone_and_never_dropped() {
     let (profile, grid) = (profile(), grid());
     let delta = delta(&profile, 200);
-    let chunks = DeltaRecord::chunks(&delta, Some(&profile), &grid, 1, Encoding::SingleObject).unwrap();
+    let chunks = records(DeltaRecord::chunks(&delta, Some(&profile), &grid, 1, Encoding::SingleObject));
     assert_eq!(chunks.len(), FEATURES as usize - 1);
     assert!(chunks.iter().all(|chunk| chunk.content.features.len() == 1));
     assert!(chunks[1..].iter().all(|chunk| chunk.content.flow == Flow::default()));
@@ -136,7 +142,7 @@ fn rows_without_a_reference_are_one_record() {
     let data =
         PaneData { flow: Flow { events: 5, ..Flow::default() }, features: Vec::new(), ..PaneData::default() };
     let delta = Delta { key: ModelKey::whole("m", ""), pane: Pane(-3), reference: None, data };
-    let chunks = DeltaRecord::chunks(&delta, None, &grid, 100, Encoding::SingleObject).unwrap();
+    let chunks = records(DeltaRecord::chunks(&delta, None, &grid, 100, Encoding::SingleObject));
     assert_eq!(chunks.len(), 1);
     assert_eq!(chunks[0].part(None, &grid).unwrap(), delta);
 }
@@ -151,7 +157,7 @@ fn gathered_values_come_back_from_chunks() {
     }
     let delta = Delta { key: ModelKey::whole("m", ""), pane: Pane(-3), reference: None, data };
     for encoding in [Encoding::SingleObject, Encoding::Json] {
-        let chunks = DeltaRecord::chunks(&delta, None, &grid, 50_000, encoding).unwrap();
+        let chunks = records(DeltaRecord::chunks(&delta, None, &grid, 50_000, encoding));
         assert!(chunks.len() > 1);
         let mut back = PaneData::default();
         for chunk in &chunks {
@@ -162,7 +168,7 @@ fn gathered_values_come_back_from_chunks() {
         }
         assert_eq!(back, delta.data);
     }
-    let mut broken = DeltaRecord::chunks(&delta, None, &grid, usize::MAX, Encoding::Json).unwrap().remove(0);
+    let mut broken = records(DeltaRecord::chunks(&delta, None, &grid, usize::MAX, Encoding::Json)).remove(0);
     broken.content.features[0].census.as_mut().unwrap().texts = 0;
     let refused = broken.part(None, &grid).unwrap_err().to_string();
     assert!(refused.contains("feature-00"), "{refused}");
@@ -177,7 +183,7 @@ fn gathered_bytes(rows: u64, value: impl Fn(u64) -> Value<'static>) -> usize {
             (0..rows).for_each(|row| census.add(&value(row), None));
         }
         let delta = Delta { key: ModelKey::whole("m", ""), pane: Pane(0), reference: None, data };
-        let chunks = DeltaRecord::chunks(&delta, None, &grid(), usize::MAX, Encoding::SingleObject).unwrap();
+        let chunks = records(DeltaRecord::chunks(&delta, None, &grid(), usize::MAX, Encoding::SingleObject));
         encode(&DeltaMessage::Delta(chunks[0].clone()), Encoding::SingleObject).unwrap().len()
     };
     size(&["feature-1".into()]) - size(&[])
@@ -202,7 +208,7 @@ fn what_the_reference_does_not_have_is_refused() {
     let (profile, grid) = (profile(), grid());
     let delta = delta(&profile, 20);
     let encoding = Encoding::SingleObject;
-    let sound = DeltaRecord::chunks(&delta, Some(&profile), &grid, usize::MAX, encoding).unwrap().remove(0);
+    let sound = records(DeltaRecord::chunks(&delta, Some(&profile), &grid, usize::MAX, encoding)).remove(0);
     let refusal = |change: fn(&mut DeltaRecord), profile: Option<&Profile>| {
         let mut record = sound.clone();
         change(&mut record);
@@ -232,7 +238,7 @@ fn a_pane_comes_back_from_its_chunks() {
     });
     let state = PaneState { reference, closed: true, included_offset: 99, data };
     let encoding = Encoding::SingleObject;
-    let chunks = PaneRecord::chunks(&key, pane, &state, Some(&profile), &grid, 9000, encoding).unwrap();
+    let chunks = records(PaneRecord::chunks(&key, pane, &state, Some(&profile), &grid, 9000, encoding));
     assert!(chunks.len() > 1);
     let mut parts = chunks.iter().map(|chunk| {
         let StateMessage::Pane(record) = sent(&StateMessage::Pane(chunk.clone()), encoding, 9000) else {
@@ -302,7 +308,7 @@ fn state_comes_back_from_the_changelog() {
 fn a_profile_comes_back_from_its_chunks() {
     let profile = profile();
     for encoding in [Encoding::SingleObject, Encoding::Json] {
-        let chunks = profile_chunks(&profile, 30_000, encoding).unwrap();
+        let chunks = records(profile_chunks(&profile, 30_000, encoding));
         assert!(chunks.len() > 1);
         let back: Vec<ProfileRecord> = chunks
             .iter()
@@ -335,7 +341,7 @@ fn a_report_that_is_too_large_is_cut_by_feature_into_records_with_ids_of_their_o
     let large = WindowReport { features: (0..100).map(named).collect(), ..whole };
     let limit = encode(&large, Encoding::Json).unwrap().len() / 7;
     for encoding in [Encoding::Json, Encoding::SingleObject] {
-        let chunks = report_chunks(&large, limit, encoding).unwrap();
+        let chunks = records(report_chunks(&large, limit, encoding));
         assert!(chunks.len() > 2);
         assert!(chunks.iter().all(|chunk| encode(chunk, encoding).unwrap().len() <= limit));
         let features = chunks.iter().flat_map(|chunk| &chunk.features).cloned();
@@ -349,5 +355,5 @@ fn a_report_that_is_too_large_is_cut_by_feature_into_records_with_ids_of_their_o
         assert_eq!(ids.len(), chunks.len());
         assert!(!chunks[0].unknown_features.is_empty() && chunks[1].unknown_features.is_empty());
     }
-    assert_eq!(report_chunks(&large, usize::MAX, Encoding::Json).unwrap().len(), 1);
+    assert_eq!(records(report_chunks(&large, usize::MAX, Encoding::Json)).len(), 1);
 }
