@@ -151,6 +151,17 @@ impl TopicAdmin {
         self.client.inner().fetch_cluster_id(REACH).filter(|id| !id.is_empty())
     }
 
+    /// The first offset that a partition has, or will have.
+    ///
+    /// # Errors
+    /// There is no such partition, or the brokers do not answer (retriable).
+    pub fn log_start(&self, partition: &TopicPartition) -> Result<i64> {
+        let cannot = |error| fault::kafka("cannot look up offsets", &error).at(partition);
+        let client = self.client.inner();
+        let found = client.fetch_watermarks(&partition.topic, partition.partition, REACH).map_err(cannot)?;
+        Ok(found.0)
+    }
+
     /// Those of `names` that exist and that this user may see, with the number of their partitions.
     ///
     /// # Errors

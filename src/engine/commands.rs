@@ -246,9 +246,14 @@ impl Window<'_> {
             return Err("a reference is of all traffic and all features: name neither".into());
         }
         let version = self.version(command)?;
-        let whole = self.model.versions.get(&version).and_then(|version| version.segments.get(&Vec::new()));
-        let whole = whole.ok_or("there is no window")?;
-        self.made.push(accept(self.settings, (self.name, &version), whole, self.pane, command)?);
+        let state = self.model.versions.get_mut(&version).ok_or("there is no window")?;
+        let whole = state.segments.get(&Vec::new()).ok_or("there is no window")?;
+        let made = accept(self.settings, (self.name, &version), whole, self.pane, command)?;
+        // Windows are measured by the reference before until the first of its own ends.
+        let until = made.effective_from.plus_ms(self.settings.grid.slide_ms());
+        let features = made.profile.features().iter().map(|feature| feature.name.clone());
+        state.retrain.hold(until, features.collect());
+        self.made.push(made);
         Ok(())
     }
 

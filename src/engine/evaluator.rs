@@ -13,6 +13,7 @@ use super::early::{Plans, last_look};
 use super::judging::{judge_model, open_incidents, retire_version};
 use super::made::MadeReference;
 use super::model::{ModelState, SegmentState, VersionState, new_window};
+use super::new_columns::judge_new_columns;
 use super::state::{Layout, StateChange, StateKey};
 use super::triggers::settle;
 use crate::policy::record::{Category, Command, ResolveReason};
@@ -284,6 +285,7 @@ impl Evaluator {
         settle(&settings, name, model, pane, references, &mut self.outputs);
         let accepted = obey(&settings, name, model, pane, &mut self.outputs);
         let judgeable = judge_model(&settings, name, model, pane, &mut self.outputs);
+        judge_new_columns(&settings, name, model, pane, &mut self.outputs);
         let retire_ms = policy.version_retire_after_ms;
         let is_quiet = |version: &VersionState| {
             grid.end(pane).since_ms(version.last_rows_end) >= retire_ms

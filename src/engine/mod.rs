@@ -20,6 +20,7 @@ mod loss;
 mod made;
 mod merging;
 mod model;
+mod new_columns;
 mod pipeline;
 mod season;
 mod sketcher;

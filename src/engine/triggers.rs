@@ -7,15 +7,40 @@ use super::evaluator::EvaluatorSettings;
 use super::model::{ModelState, VersionState};
 use crate::policy::record::Outcome;
 use crate::reference::{Origin, References};
-use crate::words::{ModelKey, Name, Pane};
+use crate::words::{Grid, ModelKey, Name, Pane, Time};
 
 /// A reference that is in use.
 struct InUse {
     version: Name,
     /// The trigger that it says it answers.
     trigger_id: Option<String>,
-    /// Where its epoch begins, if it was trained for the version itself.
-    trained_from: Option<Pane>,
+    /// Where it comes from.
+    origin: Origin,
+    /// Where its epoch begins, if it is of the version itself.
+    epoch: Option<Pane>,
+}
+
+impl InUse {
+    /// Whether it answers the trigger of this id, which was decided for `version` at that time. A model
+    /// that was trained anew is another version; a window that was accepted is the same model's, whose
+    /// drift is the normal state from then on.
+    fn answers(&self, (id, decided_at): (&str, Time), version: &Name, grid: Grid) -> bool {
+        let is_meant = match self.origin {
+            Origin::Training => self.version != *version,
+            Origin::AcceptedWindow => self.version == *version,
+            _ => false,
+        };
+        let is_new = self.epoch.is_some_and(|from| grid.start(from) >= decided_at);
+        self.trigger_id.as_deref() == Some(id) || (is_meant && is_new)
+    }
+
+    /// For a person.
+    fn why(&self) -> String {
+        match self.origin {
+            Origin::AcceptedWindow => "an accepted window is the reference in force".into(),
+            _ => format!("the reference of version `{}` is in force", self.version),
+        }
+    }
 }
 
 /// Closes the triggers of `model` that a reference answers at the end of `pane`, and lets those expire
@@ -40,17 +65,11 @@ pub(super) fn settle(
         let key = ModelKey::whole(name.clone(), version.clone());
         let moment = moment(settings, &key, settings.grid.end(pane));
         let Some((id, decided_at)) = state.retrain.open() else { continue };
-        let answers = |other: &&InUse| {
-            let is_new = |from: Pane| settings.grid.start(from) >= decided_at;
-            other.trigger_id.as_deref() == Some(id)
-                || (other.version != *version && other.trained_from.is_some_and(is_new))
-        };
-        let answer = in_use.iter().find(answers);
+        let answer = in_use.iter().find(|other| other.answers((id, decided_at), version, settings.grid));
         let event = match answer {
             Some(answer) => {
-                let why = format!("the reference of version `{}` is in force", answer.version);
                 let id = id.to_owned();
-                state.retrain.close(&moment, &id, Outcome::Succeeded, None, &why).ok()
+                state.retrain.close(&moment, &id, Outcome::Succeeded, None, &answer.why()).ok()
             }
             None => state.retrain.expire(&moment),
         };
@@ -66,7 +85,7 @@ fn in_use(name: &Name, version: &Name, state: &VersionState, references: &Refere
             && activation.version == *version
             && (activation.effective_from, &activation.reference_id) == (info.effective_from, &info.id)
     });
-    let trained_from = whole.epoch.filter(|_| info.origin == Origin::Training && !info.inherited);
+    let epoch = whole.epoch.filter(|_| !info.inherited);
     let trigger_id = activation.and_then(|activation| activation.trigger_id.clone());
-    Some(InUse { version: version.clone(), trigger_id, trained_from })
+    Some(InUse { version: version.clone(), trigger_id, origin: info.origin, epoch })
 }

@@ -11,6 +11,7 @@ use super::explain;
 use super::group::Parent;
 use super::hourly::HourlyLimit;
 use super::incident::{Change, Incident, Track};
+use super::new_column::NewColumn;
 use super::record::{
     Category, DriftEvent, FeatureReport, ModelStateInfo, Mute, ReferenceInfo, ResolveReason, Scope, Suffix,
     Transition, WindowInfo,
@@ -126,6 +127,7 @@ pub struct BookRecord {
 #[derive(Clone, Copy)]
 pub(super) enum Found<'a> {
     InWindow(&'a [JudgedFeature]),
+    New(&'a [NewColumn]),
     Early(&'a [EarlyFinding]),
 }
 
@@ -143,6 +145,11 @@ impl<'a> Found<'a> {
                 let onset = event.incident.onset_estimate;
                 if let Some((judged, window)) = self.judged(feature).zip(event.window) {
                     event.explanation = explain::detected(judged, event.category, key, &window, onset);
+                }
+            }
+            Found::New(columns) => {
+                if let Some(column) = columns.iter().find(|column| column.name == *feature) {
+                    column.tell(event, key);
                 }
             }
             Found::Early(findings) => {
@@ -163,10 +170,10 @@ impl<'a> Found<'a> {
 }
 
 /// A change that may be told.
-struct Pending {
-    feature: Name,
-    category: Category,
-    change: Change,
+pub(super) struct Pending {
+    pub(super) feature: Name,
+    pub(super) category: Category,
+    pub(super) change: Change,
 }
 
 impl IncidentBook {
@@ -310,7 +317,7 @@ impl IncidentBook {
         all.filter(|incident| incident.id == id).for_each(|incident| incident.acknowledged_at = Some(now));
     }
 
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         step: &Step<'_>,
         found: Found<'_>,

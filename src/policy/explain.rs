@@ -66,6 +66,14 @@ fn schema(kind: Kind, Gone { rows, invalid }: Gone) -> String {
     }
 }
 
+/// That rows have a column which the reference does not have, since about `onset`.
+pub(super) fn new_column(column: &str, rows: u64, key: &ModelKey, onset: Time) -> String {
+    let (model, rows, since) = (model(key), grouped(rows), minute(onset));
+    format!(
+        "{column} of {model} is new: {rows} rows of the last pane have it and the reference does not, since about {since}"
+    )
+}
+
 /// New categories by name, with their rows.
 fn new_categories(report: &FeatureReport) -> String {
     let new = &report.new_categories;

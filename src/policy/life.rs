@@ -12,7 +12,7 @@ use super::record::{
 };
 use super::retrain::{Due, Failed, GivenUp, Open, Rejected, RetrainState};
 use super::settings::ModelSettings;
-use crate::words::{ModelKey, Severity, Time};
+use crate::words::{ModelKey, Name, Severity, Time};
 
 /// A window's end of a model version.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +116,12 @@ impl RetrainState {
         let (model, outcome_name) = (explain::model(moment.key), outcome.as_str());
         let explanation = format!("trigger {id} of {model} was closed as {outcome_name}: {why}");
         Ok(open.event(moment, Transition::Closed, Some(outcome), explanation))
+    }
+
+    /// Asks for nothing because of these features until then: someone takes what they show for the normal
+    /// state.
+    pub fn hold(&mut self, until: Time, features: Vec<Name>) {
+        self.rejected = Some(Rejected { until, features });
     }
 
     /// Opens the incident that stands for another attempt, unless it is open.

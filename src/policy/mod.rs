@@ -14,6 +14,7 @@ mod hourly;
 mod ids;
 mod incident;
 mod life;
+mod new_column;
 pub mod record;
 mod retrain;
 mod settings;
@@ -28,6 +29,7 @@ pub use hourly::HourlyLimit;
 pub use ids::report_id;
 pub use incident::{Hit, Incident, Track};
 pub use life::Moment;
+pub use new_column::NewColumn;
 pub use retrain::{DataIndex, Decision, Due, Failed, GivenUp, Open, Rejected, RetrainState};
 pub use settings::{
     BlockOn, BootstrapSettings, Budget, Clear, Early, EventsPolicy, FeatureSettings, Levels, Mode,

@@ -318,7 +318,7 @@ pub enum RetrainOn {
 pub enum BlockOn {
     /// Missing, invalid or out of range.
     Quality,
-    /// A feature gone, or of another type.
+    /// A feature gone, or of another type. (A new column is no reason for a trigger.)
     Schema,
     /// Windows that lost too much.
     Completeness,

@@ -43,10 +43,8 @@ pub(super) fn publish(
             outbox.push(&topics.events, None, event.model.as_bytes().to_vec(), Some(payload), headers);
         }
         Output::Trigger(trigger) => {
-            let mut trigger = trigger.clone();
-            trigger.data.cluster_id.clone_from(&context.cluster_id);
-            let payload = encode::<RetrainingTrigger>(&trigger, encodings.triggers)?;
-            let headers = cloud_event(&*trigger, context, encodings.triggers);
+            let payload = encode::<RetrainingTrigger>(trigger, encodings.triggers)?;
+            let headers = cloud_event(&**trigger, context, encodings.triggers);
             outbox.push(&topics.triggers, None, trigger.model.as_bytes().to_vec(), Some(payload), headers);
         }
         Output::Reference(made) => publish_reference(outbox, context, made, limit)?,

@@ -5,6 +5,7 @@ use super::decided::{publish, tell};
 use super::outgoing::Outbox;
 use super::references::ReferenceFeed;
 use super::restore::{Restored, restore};
+use super::training_data::locate;
 use super::unsettled::Unsettled;
 use super::{AGAIN, POLL, REFUSED, StageContext};
 use crate::bus::StageConsumer;
@@ -301,10 +302,12 @@ impl<'c> EvaluateStage<'c> {
         let limit = self.producer.max_record_bytes() - 1024;
         let grid = self.settings.evaluator.grid;
         for (number, owned) in &mut self.owned {
-            let outputs = owned.evaluator.take_outputs();
-            for output in &outputs {
-                if let Output::Reference(made) = output {
-                    self.references.add_profile(made.profile.clone());
+            let mut outputs = owned.evaluator.take_outputs();
+            for output in &mut outputs {
+                match output {
+                    Output::Reference(made) => self.references.add_profile(made.profile.clone()),
+                    Output::Trigger(trigger) => locate(trigger, self.context, &self.admin),
+                    _ => {}
                 }
                 publish(&mut prepared.outbox, self.context, output, limit)?;
             }

@@ -21,6 +21,7 @@ mod sketch;
 mod survey;
 mod unsettled;
 mod topics;
+mod training_data;
 mod viewing;
 
 pub use desk::{CommandDesk, command_id};

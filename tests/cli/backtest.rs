@@ -97,6 +97,24 @@ fn thresholds_are_suggested_for_a_wished_rate_of_alarms() {
 }
 
 #[test]
+fn a_suggestion_names_the_thresholds_of_a_feature_that_has_its_own() {
+    let place = place();
+    let own = "[[model]]\nname = \"payments\"\n[model.features.amount]\n\
+               thresholds.ks = { warning = 0.09, drift = 0.11, critical = 0.2 }\n";
+    place.write("own.toml", own);
+    let of_model =
+        |rest: &str| place.run(&format!("{REPLAY} --config own.toml --incidents known.csv {rest}"));
+    let suggestion = of_model("--alarms 0/30d").json()["suggestion"].clone();
+    let (factor, own) = (suggestion["factor"].as_f64().unwrap(), &suggestion["own"]);
+    assert_eq!((own.as_array().unwrap().len(), &own[0]["feature"]), (1, &"amount".into()));
+    let ks = own[0]["thresholds"]["ks"]["drift"].as_f64().unwrap();
+    assert!((ks - 0.11 * factor).abs() < 0.01 * ks, "{suggestion}");
+    let shown = of_model("--alarms 0/30d --format table").fine().to_owned();
+    let lines = &shown[shown.find("[policy]").unwrap()..];
+    assert!(lines.contains("[model.features.\"amount\"]  # of payments\nthresholds.ks = {"), "{lines}");
+}
+
+#[test]
 fn what_cannot_be_judged_is_refused() {
     let place = place();
     place.write("wrong.csv", "start,end\n2026-03-02,2026-03-01\n");

@@ -86,6 +86,7 @@ fn open_triggers_are_listed_for_people_and_for_programs() {
     };
     insta::assert_snapshot!(run(""));
     insta::assert_snapshot!(run(" --format json"));
+    assert_eq!(run(" --model other"), "nothing is open\n");
 }
 
 #[test]

@@ -5,10 +5,11 @@ use crate::bootstrap::{binned, raw};
 use crate::faults::{Bus, InDeltas, PARTITIONS, replayed, topics, with_faults};
 use crate::world::{self, Row, SLIDE_MS, comparable};
 use driftline::engine::{EvaluatorSettings, MadeReference, Output, Pipeline};
-use driftline::policy::record::{Command, DriftEvent, ResolveReason, Status, WindowReport};
-use driftline::reference::Origin;
+use driftline::event::Value;
+use driftline::policy::record::{Command, DriftEvent, Outcome, ResolveReason, Status, WindowReport};
+use driftline::reference::{BuildOptions, Origin, ProfileBuilder, References};
 use driftline::sketch::Basis;
-use driftline::words::Time;
+use driftline::words::{Name, Time};
 use std::sync::Arc;
 
 const LEAD_MS: i64 = 1200;
@@ -65,7 +66,11 @@ fn reports(outputs: &[Output]) -> impl Iterator<Item = &WindowReport> {
 
 /// Without faults, with a commit after every `commit` rows.
 fn run(rows: &[Row], commands: &[(i64, Command)], commit: usize) -> Vec<Output> {
-    let mut pipeline = Pipeline::new(world::sketcher_settings(), settings(), world::references(), topics());
+    let pipeline = Pipeline::new(world::sketcher_settings(), settings(), world::references(), topics());
+    run_in(pipeline, rows, commands, commit)
+}
+
+fn run_in(mut pipeline: Pipeline, rows: &[Row], commands: &[(i64, Command)], commit: usize) -> Vec<Output> {
     commands.iter().for_each(|(from, command)| pipeline.command(command.clone(), Time::from_ms(*from)));
     let mut outputs = Vec::new();
     for (i, row) in rows.iter().enumerate() {
@@ -221,6 +226,54 @@ fn incidents_end_when_it_holds_and_windows_begin_anew() {
 }
 
 #[test]
+fn a_trigger_is_answered_once_it_holds_and_none_is_asked_for_in_between() {
+    let rows = rows(5, 30_000, 200);
+    let triggers = |outputs: &[Output]| -> Vec<(String, i64)> {
+        let of = |output: &Output| match output {
+            Output::Trigger(one) if &*one.version == "1" => Some((one.id.clone(), one.decided_at.ms())),
+            _ => None,
+        };
+        outputs.iter().filter_map(of).collect()
+    };
+    // How triggers of fraud/1 ended, and when.
+    let ends = |outputs: &[Output]| -> Vec<(String, i64, Option<String>)> {
+        let of = |output: &Output| match output {
+            Output::Event(event) if &*event.version == "1" => {
+                let trigger = event.trigger.as_ref()?;
+                Some((trigger.id.clone(), event.decided_at.ms(), trigger.outcome.clone()))
+            }
+            _ => None,
+        };
+        outputs.iter().filter_map(of).collect()
+    };
+    let unheard = run(&rows, &[], 700);
+    let (open, decided_at) = triggers(&unheard)[0].clone();
+    assert!(decided_at < 19_000 && ends(&unheard).is_empty(), "it stays open until someone acts");
+    let outputs = run(&rows, &[(20_000, accept("cmd_1"))], 700);
+    assert_eq!(ends(&outputs), [(open.clone(), 23_000, Some("succeeded".into()))]);
+    assert_eq!(triggers(&outputs).len(), 1, "what was accepted is no reason for another");
+
+    // With no trigger in its way the drift asks for the next one, unless the window is accepted.
+    let close = Command { target: Some(open), outcome: Some(Outcome::Failed), ..accept("cmd_2") };
+    let close = (19_000, Command { r#type: "trigger.close".into(), ..close });
+    let next = triggers(&run(&rows, std::slice::from_ref(&close), 700))[1].1;
+    assert_eq!(next, decided_at + 5_000, "after the cooldown");
+    let commands = [close, (20_000, accept("cmd_1"))];
+    let outputs = run(&rows, &commands, 700);
+    assert!((20_000..23_000).contains(&next) && triggers(&outputs).len() == 1);
+    let in_between = |report: &&WindowReport| (20_000..23_000).contains(&report.decided_at.ms());
+    for report in reports(&outputs).filter(in_between) {
+        let withheld = &report.triggers_withheld;
+        assert!(report.drifted > 0 && withheld.contains(&"rejected".to_owned()), "{}", report.decided_at);
+    }
+    // What moves after that is drift as any other.
+    let mut again = rows.clone();
+    let moved = again.iter_mut().filter(|row| row.version == "1" && row.time_ms >= 25_000);
+    moved.for_each(|row| row.x = row.x.map(|x| x * 0.2));
+    assert!(triggers(&run(&again, &commands, 700)).last().is_some_and(|last| last.1 > 25_000));
+}
+
+#[test]
 fn what_later_windows_could_not_be_measured_by_is_refused_with_the_features_and_what_to_do() {
     let all = |change: &dyn Fn(&mut Row)| {
         let mut rows = rows(5, 24_000, 0);
@@ -248,6 +301,54 @@ fn what_later_windows_could_not_be_measured_by_is_refused_with_the_features_and_
     assert!(why(&fine, segment).contains("of all traffic"));
     assert!(why(&fine, Command { version: None, ..accept("cmd_1") }).contains("several versions"));
     assert!(why(&fine, Command { version: Some("9".into()), ..accept("cmd_1") }).contains("no version `9`"));
+}
+
+/// `categories` names that come once each.
+fn with_categories(categories: usize) -> References {
+    let mut builder = ProfileBuilder::new(BuildOptions::default());
+    let names = [Name::from("x"), Name::from("c")];
+    for (at, row) in world::stream(99, categories, 0).iter().enumerate() {
+        let row = row.x.map_or(Value::Missing, Value::Number);
+        builder.push(names.iter().zip(&[row, Value::Text(format!("old {at}").into())]));
+    }
+    let profile = builder.finish().expect("rows and columns");
+    let mut references = References::default();
+    references.set_default("fraud".into(), Arc::new(profile));
+    references
+}
+
+#[test]
+fn more_rare_categories_than_are_known_are_refused_and_those_that_never_were_are_not_missed() {
+    const NEW: usize = 900;
+    let names: Vec<&'static str> = (0..2 * NEW).map(|at| &*format!("new {at}").leak()).collect();
+    // Half of the names are new, and the other half once the first window is the reference.
+    let mut rows = world::stream(5, 32_000, 0);
+    rows.iter_mut().enumerate().for_each(|(at, row)| {
+        row.c = names[at % NEW + if row.time_ms < 22_000 { 0 } else { NEW }];
+    });
+    let mut evaluator = EvaluatorSettings::clone(&settings());
+    evaluator.unseen_cap = NEW;
+    let (mut sketcher, evaluator) = (world::sketcher_settings(), Arc::new(evaluator));
+    sketcher.unseen_cap = NEW;
+    let outputs = |categories: usize| {
+        let references = with_categories(categories);
+        let pipeline = Pipeline::new(sketcher.clone(), evaluator.clone(), references, topics());
+        run_in(pipeline, &rows, &[(20_000, accept("cmd_1")), (30_000, accept("cmd_2"))], 700)
+    };
+    // 98,976 have no counts of their own: there is room for 900 more, and not for 1,800.
+    let all_known = outputs(100_000);
+    let refusal = answers(&all_known)[1].refusal.as_deref().expect("it is refused");
+    assert!(refusal.contains("`c` (more than 100000 rare categories)"), "{refusal}");
+    assert!(!refusal.contains("`x`"), "{refusal}");
+    assert_eq!(made(&all_known).len(), 1);
+
+    // Where the reference never knew which are new, the next ones do not either.
+    let some_known = outputs(100_001);
+    assert_eq!(made(&some_known).len(), 2);
+    for made in made(&some_known) {
+        let Basis::Categories(categories) = &*made.profile.features()[0].basis else { panic!("categories") };
+        assert!(!categories.is_complete() && categories.others().is_empty());
+    }
 }
 
 #[test]

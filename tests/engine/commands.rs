@@ -375,19 +375,34 @@ fn a_version_without_events_is_retired_when_someone_says_so() {
     let mut rows = rows(3, 24_000);
     rows.retain(|row| row.version != "1" || row.time_ms < 15_000);
     let retire = |ms| vec![at(ms, command("cmd_1", "model.retire"))];
-    let outputs = replayed(&rows, &settings(|_| {}), retire(17_000));
+    let settings = settings(|policy| policy.retrain.ttl_ms = 60_000);
+    let outputs = replayed(&rows, &settings, retire(17_000));
     let retired = |outputs: &[Output]| {
         outputs
             .iter()
             .any(|output| matches!(output, Output::VersionRetired { version, .. } if &**version == "1"))
     };
-    assert!(retired(&outputs) && !retired(&replayed(&rows, &settings(|_| {}), vec![])));
+    assert!(retired(&outputs) && !retired(&replayed(&rows, &settings, vec![])));
     let resolved = events(&outputs).into_iter().filter(|event| event.decided_at.ms() == 17_000);
     let reasons: Vec<serde_json::Value> = resolved
         .filter(|event| event.transition == Transition::Resolved)
         .map(|event| serde_json::to_value(event.reason).expect("a reason"))
         .collect();
     assert!(!reasons.is_empty() && reasons.iter().all(|reason| reason == "version_retired"), "{reasons:?}");
-    let still = replayed(&rows, &settings(|_| {}), retire(10_000));
+    let id = &triggers(&outputs)[0].id;
+    assert_eq!(life(&outputs, id), [(17_000, Transition::Expired, None)], "nobody can act on it any more");
+    let still = replayed(&rows, &settings, retire(10_000));
     assert!(!retired(&still), "it had events");
+}
+
+#[test]
+fn a_trigger_expires_in_its_time_while_the_stream_is_silent() {
+    // Before its drift begins, so that nothing else is open.
+    let mut rows = rows(3, 20_000);
+    rows.truncate(9_000);
+    rows.iter_mut().filter(|row| row.time_ms >= 6_000).for_each(|row| row.time_ms += 200_000);
+    let settings = settings(|policy| policy.retrain.ttl_ms = 60_000);
+    let outputs = replayed(&rows, &settings, vec![at(4_000, command("cmd_1", "trigger.request"))]);
+    let id = &triggers(&outputs)[0].id;
+    assert_eq!(life(&outputs, id), [(64_000, Transition::Expired, None)]);
 }

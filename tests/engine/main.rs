@@ -7,6 +7,7 @@ mod commands;
 mod early;
 mod faults;
 mod limits;
+mod new_columns;
 mod loss;
 mod season;
 mod windows;

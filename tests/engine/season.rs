@@ -4,7 +4,7 @@
 use driftline::config::Config;
 use driftline::engine::{EvaluatorSettings, Layout, Output, Pipeline, SketcherSettings, UnknownModels};
 use driftline::event::{Event, Value};
-use driftline::policy::record::{DriftEvent, FeatureReport, WindowReport, WindowState};
+use driftline::policy::record::{Command, DriftEvent, FeatureReport, WindowReport, WindowState};
 use driftline::policy::{Mode, ModelSettings, Suffixes};
 use driftline::reference::{BuildOptions, Profile, ProfileBuilder, References, SeasonLevel};
 use driftline::words::{Grid, Name, Season, SeasonClock, Time, Verdict};
@@ -68,10 +68,13 @@ fn decided(season: Option<Season>, rows: &[(Time, f64)]) -> Vec<Output> {
 }
 
 fn decided_of(season: Option<Season>, rows: &[(Time, f64)], min_rows: u64) -> Vec<Output> {
+    fed(pipeline(season, grid().growing_to(24 * HOUR_MS).expect("a grid"), min_rows), rows)
+}
+
+fn pipeline(season: Option<Season>, grid: Grid, min_rows: u64) -> Pipeline {
     let model = || model(min_rows);
-    let grid = || grid().growing_to(24 * HOUR_MS).expect("a grid");
     let sketcher = SketcherSettings {
-        grid: grid(),
+        grid,
         allowed_lateness_ms: 0,
         max_future_skew_ms: i64::MAX,
         unknown_models: UnknownModels::Count,
@@ -84,9 +87,9 @@ fn decided_of(season: Option<Season>, rows: &[(Time, f64)], min_rows: u64) -> Ve
     };
     let evaluator = EvaluatorSettings {
         app: "driftline".into(),
-        grid: grid(),
+        grid,
         idle_timeout_ms: 60_000,
-        layout: Layout::of(&grid(), 1, 0),
+        layout: Layout::of(&grid, 1, 0),
         models: BTreeMap::from([("m".into(), (model(), "cfg_test".to_owned()))]),
         unlisted: (model(), "cfg_test".into()),
         max_models: 10,
@@ -96,7 +99,10 @@ fn decided_of(season: Option<Season>, rows: &[(Time, f64)], min_rows: u64) -> Ve
     };
     let mut references = References::default();
     references.set_default("m".into(), Arc::new(reference(season)));
-    let mut pipeline = Pipeline::new(sketcher, Arc::new(evaluator), references, vec![("in".into(), 1)]);
+    Pipeline::new(sketcher, Arc::new(evaluator), references, vec![("in".into(), 1)])
+}
+
+fn fed(mut pipeline: Pipeline, rows: &[(Time, f64)]) -> Vec<Output> {
     let mut outputs = Vec::new();
     for (offset, (time, x)) in rows.iter().enumerate() {
         let event = Event {
@@ -172,4 +178,31 @@ fn a_shift_that_the_cycle_hides_is_found_within_hours() {
     let after = first.decided_at.since_ms(from) / HOUR_MS;
     assert!((1..=3).contains(&after), "found after {after} h: {}", first.explanation);
     assert!(first.suffix.is_some_and(|suffix| suffix.start >= from));
+}
+
+#[test]
+fn a_window_is_accepted_where_it_has_enough_of_each_hour_that_its_reference_has() {
+    const DAY_MS: i64 = 24 * HOUR_MS;
+    let rows = rows(2, DAYS, None);
+    let accepted = |size_ms: i64| {
+        let grid = Grid::new(size_ms, HOUR_MS, HOUR_MS / 10).expect("a grid");
+        let mut pipeline = pipeline(Some(Season::Day), grid, 50);
+        let accept = "reference.accept_window";
+        let command = Command::new("cmd_1".into(), accept, "m".into(), "ann", Time::EPOCH);
+        pipeline.command(command, Time::from_ms(8 * DAY_MS));
+        let outputs = fed(pipeline, &rows);
+        outputs.into_iter().find_map(|output| match output {
+            Output::Command(answer) => answer.refusal.map(Err),
+            Output::Reference(made) => Some(Ok(made.profile)),
+            _ => None,
+        })
+    };
+    // Five times sixty rows of each hour are enough, and those of a day less are not.
+    for size_ms in [6 * HOUR_MS, 4 * DAY_MS] {
+        let refusal = accepted(size_ms).expect("an answer").expect_err("it is refused");
+        assert!(refusal.contains("`x` (the window has too little of each hour of its season)"), "{refusal}");
+    }
+    let profile = accepted(5 * DAY_MS).expect("an answer").expect("it is accepted");
+    let season = profile.features()[0].season.as_ref().expect("it has a season too");
+    assert_eq!(season.season, Season::Day);
 }

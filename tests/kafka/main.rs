@@ -20,6 +20,7 @@ mod control;
 mod deployment;
 mod exactly_once;
 mod expiry;
+mod lost;
 mod main_job;
 mod page;
 #[path = "../support/mod.rs"]

@@ -25,7 +25,7 @@ pub enum Category {
     Distribution,
     /// Missing or invalid values.
     Quality,
-    /// No row has a valid value any more: the feature is gone, or of another type.
+    /// No row has a valid value any more: the feature is gone, or of another type; or a column is new.
     Schema,
     /// A retraining trigger's life.
     Retraining,

@@ -103,9 +103,9 @@ pub struct OffsetsInfo {
     pub first_offset: i64,
     /// The offset after the last.
     pub next_offset: i64,
-    /// Whether they hold all rows of the range.
+    /// Whether the partition still had all of them when it was decided; the engine takes it to have.
     pub complete: bool,
-    /// Why not.
+    /// Why not: what is deleted from the log.
     pub reason: Option<String>,
 }
 
@@ -114,7 +114,8 @@ pub struct OffsetsInfo {
 pub struct DataQuality {
     /// Events over events and those left out (0 to 1).
     pub completeness: f64,
-    /// Records of the offsets that went to the dead letters; null where not known.
+    /// Records of the offsets that went to the dead letters; null where not known, which is everywhere so
+    /// far: what could not be read is of no model, and stage 2 does not hear of it.
     pub dead_letters: Option<u64>,
     /// Rows that came too late.
     pub late: u64,

@@ -10,18 +10,19 @@ use super::{ReplayArgs, Summary, feed, settings};
 use crate::cli::{Outcome, Ran, Stop, output};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::measure::{MEASURES, Range};
+use crate::measure::{MEASURES, Measure, Range};
 use crate::policy::record::SCHEMA_VERSION;
 use crate::policy::{Levels, Thresholds};
 use crate::reference::References;
-use crate::words::{Time, parse_duration_ms};
+use crate::words::{Name, Time, parse_duration_ms};
 use marks::Mark;
 use score::Score;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-/// Thresholds are tried between a fourth and 32 times what they are, in steps of an eighth power of two.
+/// Changes are tried to matter from a fourth to 32 times the size that they do, in steps of an eighth power of
+/// two.
 const STEPS: std::ops::RangeInclusive<i32> = -16..=40;
 const STEPS_PER_DOUBLING: f64 = 8.0;
 
@@ -77,13 +78,26 @@ struct Judged {
 #[derive(Serialize)]
 struct Suggestion {
     wish: Wish,
-    /// What the thresholds were multiplied by; null: no factor that was tried keeps to it.
+    /// How many times as large a change must be as it has to be now; null: no factor that was tried keeps to it.
     factor: Option<f64>,
     /// Alarms with these thresholds; false ones, where it is known what happened.
     alarms: u64,
     /// Those of early sight, which follow the budget and not thresholds.
     early_alarms: u64,
-    /// `[policy]`'s thresholds of the first model, by measure.
+    /// `[policy]`'s thresholds, by measure.
+    thresholds: BTreeMap<String, Levels>,
+    /// Those of models and features that have their own.
+    own: Vec<Own>,
+}
+
+/// Thresholds that are not those of `[policy]`.
+#[derive(Debug, PartialEq, Serialize)]
+struct Own {
+    /// Whose `[model.policy]` or `[model.features.*]` they are of.
+    model: Name,
+    /// The feature; null: all of the model that have none of their own.
+    feature: Option<Name>,
+    /// By measure.
     thresholds: BTreeMap<String, Levels>,
 }
 
@@ -149,7 +163,7 @@ fn judged(
     nothing_counted.map_or_else(|| Ok(score.finish()), |error| Err(error.into()))
 }
 
-/// The smallest factor for all thresholds that keeps to the wish, found by halving.
+/// The smallest factor for the size of changes that keeps to the wish, found by halving.
 fn suggest(
     args: &ReplayArgs,
     mode: Mode,
@@ -180,31 +194,53 @@ fn suggest(
             low = middle + 1;
         }
     }
-    let thresholds = scaled.models.first().map(|model| by_measure(&model.policy.thresholds));
     Ok(Suggestion {
         wish,
         factor: found.map(factor),
         alarms: best.unwanted(),
         early_alarms: best.unwanted_early(),
-        thresholds: thresholds.unwrap_or_default(),
+        thresholds: by_measure(&scaled.policy.thresholds),
+        own: own(&scaled),
     })
 }
 
-/// Multiplies all thresholds; what ends at 1 stays there.
-fn scale(config: &mut Config, factor: f64) {
-    let of_model = config.models.iter_mut();
-    for model in of_model {
-        let all = model.features.values_mut().map(|feature| &mut feature.thresholds);
-        for thresholds in all.chain([&mut model.policy.thresholds]) {
-            for info in &MEASURES {
-                if let Some(levels) = thresholds.measures.get_mut(info.measure) {
-                    let most = if info.range == Range::Fraction { 1.0 } else { f64::INFINITY };
-                    scale_levels(levels, factor, most);
-                }
+/// What models and features have for themselves.
+fn own(config: &Config) -> Vec<Own> {
+    let mut own = Vec::new();
+    for model in &config.models {
+        let mut add = |feature: Option<&Name>, thresholds: &Thresholds, over: &Thresholds| {
+            if thresholds != over {
+                let (model, thresholds) = (model.name.clone(), by_measure(thresholds));
+                own.push(Own { model, feature: feature.cloned(), thresholds });
             }
-            scale_levels(&mut thresholds.share, factor, 1.0);
+        };
+        let of_model = &model.policy.thresholds;
+        add(None, of_model, &config.policy.thresholds);
+        model.features.iter().for_each(|(name, feature)| add(Some(name), &feature.thresholds, of_model));
+    }
+    own
+}
+
+/// Has changes matter from so many times the size on.
+fn scale(config: &mut Config, factor: f64) {
+    scale_thresholds(&mut config.policy.thresholds, factor);
+    for model in &mut config.models {
+        let of_features = model.features.values_mut().map(|feature| &mut feature.thresholds);
+        of_features.chain([&mut model.policy.thresholds]).for_each(|all| scale_thresholds(all, factor));
+    }
+}
+
+/// Multiplies thresholds so that all still speak of the same change; what ends at 1 stays there. For a shift
+/// by d standard deviations, small, psi is d² and ks 0.4 d: what is made of squares grows with the square.
+fn scale_thresholds(thresholds: &mut Thresholds, factor: f64) {
+    for info in &MEASURES {
+        if let Some(levels) = thresholds.measures.get_mut(info.measure) {
+            let most = if info.range == Range::Fraction { 1.0 } else { f64::INFINITY };
+            let is_of_squares = matches!(info.measure, Measure::Psi | Measure::ChiSquare);
+            scale_levels(levels, if is_of_squares { factor * factor } else { factor }, most);
         }
     }
+    scale_levels(&mut thresholds.share, factor, 1.0);
 }
 
 fn scale_levels(levels: &mut Levels, factor: f64, most: f64) {
@@ -224,4 +260,29 @@ fn by_measure(thresholds: &Thresholds) -> BTreeMap<String, Levels> {
         Some((info.name.to_owned(), levels))
     });
     measures.chain([("share".to_owned(), thresholds.share)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_of_all_measures_go_on_speaking_of_the_same_change() {
+        // The shift of a normal at which a measure reaches its thresholds (statistics.md, section 4).
+        let shift = |thresholds: &Thresholds| {
+            let measures = thresholds.measures;
+            let (psi, ks) = (measures.psi.expect("a default"), measures.ks.expect("a default"));
+            [(psi.warning, ks.warning), (psi.drift, ks.drift), (psi.critical, ks.critical)]
+                .map(|(psi, ks)| (psi.sqrt(), ks * std::f64::consts::TAU.sqrt()))
+        };
+        for factor in [0.5, 1.0, 2.0] {
+            let mut config = Config::default();
+            let before = shift(&config.policy.thresholds);
+            scale(&mut config, factor);
+            for ((psi, ks), (before, _)) in shift(&config.policy.thresholds).into_iter().zip(before) {
+                assert!((psi - factor * before).abs() < 0.01 * psi, "psi at {psi}, not {factor} x {before}");
+                assert!((ks - psi).abs() < 0.02 * psi, "ks at {ks}, psi at {psi}");
+            }
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! A backtest for people: policies side by side.
 
-use super::{Backtest, Judged, Suggestion};
+use super::{Backtest, Judged, Own, Suggestion};
 use crate::cli::Stop;
 use crate::cli::output::{count, number, table, write_table};
 use crate::cli::window::span;
+use crate::policy::Levels;
 use comfy_table::Cell;
+use std::collections::BTreeMap;
 use std::io::Write;
 
 pub(super) fn print(out: &mut impl Write, backtest: &Backtest) -> Result<(), Stop> {
@@ -51,19 +53,31 @@ pub(super) fn print(out: &mut impl Write, backtest: &Backtest) -> Result<(), Sto
 }
 
 fn suggest(out: &mut impl Write, suggestion: &Suggestion, is_known: bool) -> Result<(), Stop> {
-    let Suggestion { wish, factor, alarms, early_alarms, thresholds } = suggestion;
+    let Suggestion { wish, factor, alarms, early_alarms, thresholds, own } = suggestion;
     let what = if is_known { "false alarm" } else { "alarm" };
     let told = format!("{}, {early_alarms} of them early", count(*alarms, what));
     let wished = format!("{} in {}", number(wish.alarms), span(wish.per_ms));
     let Some(factor) = factor else {
         return Ok(writeln!(
             out,
-            "no thresholds keep to {wished}: with 32 times as large ones there are {told}. Early ones \
-             follow policy.budget; the others are large changes"
+            "no thresholds keep to {wished}: where changes must be 32 times as large there are {told}. Early \
+             ones follow policy.budget; the others are large changes"
         )?);
     };
-    writeln!(out, "to keep to {wished}, {} times today's thresholds ({told}):", number(*factor))?;
+    writeln!(out, "to keep to {wished}, changes {} times as large as today's ({told}):", number(*factor))?;
     writeln!(out, "[policy]")?;
+    levels(out, thresholds)?;
+    for Own { model, feature, thresholds } in own {
+        match feature {
+            Some(feature) => writeln!(out, "[model.features.\"{feature}\"]  # of {model}")?,
+            None => writeln!(out, "[model.policy]  # of {model}")?,
+        }
+        levels(out, thresholds)?;
+    }
+    Ok(())
+}
+
+fn levels(out: &mut impl Write, thresholds: &BTreeMap<String, Levels>) -> Result<(), Stop> {
     for (measure, levels) in thresholds {
         let [warning, drift, critical] = [levels.warning, levels.drift, levels.critical];
         writeln!(
