@@ -15,9 +15,9 @@ use std::sync::Arc;
 /// Event time between two events, in milliseconds.
 const STEP_MS: i64 = 10;
 /// Events between two commits: as many as two looks have.
-pub const COMMIT: u64 = 2_000;
+const COMMIT: u64 = 2_000;
 /// Commits until early sight is on, in windows that have closed.
-const FIRST_COMMITS: u64 = 25;
+const FIRST_COMMITS: u64 = 7;
 /// The most that a record of the broker may have, in bytes.
 const LIMIT: usize = 1_000_000;
 
