@@ -1,9 +1,8 @@
 # The commands of this repository; `make` alone lists them.
 
 FOR ?= 60s
-INSTRUCTIONS = cargo bench --locked --profile dev --config benches/instructions.toml --bench instructions
 
-.PHONY: help check test test-full demo bench instructions instructions-build early bench-detection fmt doc
+.PHONY: help check test test-full demo bench instructions early bench-detection fmt doc
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
@@ -36,10 +35,7 @@ bench: ## the benchmarks, on a broker like that of the tests; ARGS='--bench name
 instructions: ## fixed pieces of work in instructions, which may not grow; ARGS=record writes down what they are now
 	@tests/needs
 	@command -v valgrind >/dev/null || { echo 'make instructions needs valgrind: sudo apt-get install -y valgrind' >&2; exit 2; }
-	$(INSTRUCTIONS) -- $(or $(ARGS),check)
-
-instructions-build:
-	$(INSTRUCTIONS) --no-run
+	cargo bench --locked --profile dev --config benches/instructions.toml --bench instructions -- $(or $(ARGS),check)
 
 early: ## false alarms and delays of early sight (minutes): ARGS='rates 1e7 50', 'delays 100 50' or 'streams DIRECTORY 2e7'
 	@tests/needs
