@@ -14,6 +14,7 @@ use driftline::words::Name;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::thread;
 use support::stages::Stages;
 use support::windows::World;
 use support::{NARROW, OneSchema, Shape, WIDE};
@@ -49,8 +50,8 @@ fn path() -> PathBuf {
 }
 
 fn record() -> ExitCode {
-    let line = |(case, unit, _): &(&str, &str, u64)| format!("{case} {} per {unit}\n", counted(case));
-    let lines: String = CASES.iter().map(line).collect();
+    let line = |((case, unit, _), count): (&(&str, &str, u64), u64)| format!("{case} {count} per {unit}\n");
+    let lines: String = CASES.iter().zip(all_counted()).map(line).collect();
     fs::write(path(), lines).expect("the file can be written");
     ExitCode::SUCCESS
 }
@@ -58,10 +59,9 @@ fn record() -> ExitCode {
 fn check() -> ExitCode {
     let recorded = fs::read_to_string(path()).expect("the counts are recorded");
     let mut has_grown = false;
-    for (case, unit, _) in &CASES {
+    for ((case, unit, _), now) in CASES.iter().zip(all_counted()) {
         let line = recorded.lines().find_map(|line| line.strip_prefix(&format!("{case} ")));
         let before: u64 = line.and_then(|line| line.split(' ').next()?.parse().ok()).expect(case);
-        let now = counted(case);
         let change = 100.0 * (now as f64 / before as f64 - 1.0);
         println!("{case}: {now} instructions per {unit}, {before} recorded ({change:+.1} %)");
         if change > TOLERANCE {
@@ -73,6 +73,14 @@ fn check() -> ExitCode {
         }
     }
     if has_grown { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Those of all cases, which are counted side by side: what else is busy does not change them.
+fn all_counted() -> Vec<u64> {
+    thread::scope(|scope| {
+        let counting: Vec<_> = CASES.iter().map(|(case, ..)| scope.spawn(|| counted(case))).collect();
+        counting.into_iter().map(|one| one.join().expect("it is counted")).collect()
+    })
 }
 
 /// Instructions of one unit of `case`, as callgrind counts them in the function `measured`.
