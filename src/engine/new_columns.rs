@@ -51,11 +51,32 @@ fn columns(
     let last = state.window.unknown(1);
     let open = state.book.new_columns(|name| profile.position(name).is_some());
     let all: BTreeSet<&Name> = last.iter().map(|(name, _)| name).chain(open).collect();
-    let judged = |name| is_judged.then(|| column(state, grid, panes, &last, name)).flatten();
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let (late, whole) = (state.window.unknown(panes / 2), state.window.unknown(panes));
+    let unknown = Unknown { last: &last, late, whole };
+    let judged = |name| is_judged.then(|| column(state, grid, panes, &unknown, name)).flatten();
     all.into_iter().map(|name| (name.clone(), judged(name))).collect()
 }
 
-fn column(state: &SegmentState, grid: Grid, panes: u32, last: &Unseen, name: &Name) -> Option<NewColumn> {
+/// Names of columns that the reference does not have, with their rows.
+struct Unknown<'a> {
+    /// In the last pane.
+    last: &'a Unseen,
+    /// In the later half of the window.
+    late: Unseen,
+    /// In all of it.
+    whole: Unseen,
+}
+
+fn column(
+    state: &SegmentState,
+    grid: Grid,
+    panes: u32,
+    unknown: &Unknown<'_>,
+    name: &Name,
+) -> Option<NewColumn> {
     let end = state.window.last()?;
     let first_of = |panes: u32| Pane(end.0 + 1 - i64::from(panes));
     let events = |panes: u32| -> u64 {
@@ -66,20 +87,23 @@ fn column(state: &SegmentState, grid: Grid, panes: u32, last: &Unseen, name: &Na
     if events(1) < MIN_ROWS {
         return None;
     }
-    let Some(rows) = rows_in(last) else {
+    let no_news = |rows| NewColumn { name: name.clone(), since: None, rows };
+    let Some(rows) = rows_in(unknown.last) else {
         // Where no more names are kept it may be there all the same.
-        let is_gone = last.iter().count() < last.cap();
-        return is_gone.then(|| NewColumn { name: name.clone(), since: None, rows: 0 });
+        let is_gone = unknown.last.iter().count() < unknown.last.cap();
+        return is_gone.then(|| no_news(0));
     };
+    let all = Some(rows_in(&unknown.whole)?);
+    // Where most of the window has it, a pane without it is what leaves the window, not what was before.
+    if rows_in(&unknown.late) != all {
+        return Some(no_news(rows));
+    }
     // A name that is kept of all panes was kept of each, so its rows only grow with their number.
-    let all = Some(rows_in(&state.window.unknown(panes))?);
-    let lengths: Vec<u32> = (1..=panes).collect();
+    let lengths: Vec<u32> = (1..=panes / 2).collect();
     let at = lengths.partition_point(|panes| rows_in(&state.window.unknown(*panes)) < all);
     let since = *lengths.get(at)?;
-    // Where most of the window has it, a pane without it is what leaves the window, not what was before.
-    let (came_late, before) = (2 * since <= panes, events(panes) - events(since));
-    let is_new =
-        came_late && rows >= MIN_ROWS && before as f64 * rows as f64 / events(1) as f64 >= MIN_ROWS as f64;
+    let before = events(panes) - events(since);
+    let is_new = rows >= MIN_ROWS && before as f64 * rows as f64 / events(1) as f64 >= MIN_ROWS as f64;
     let suffix = Suffix { panes: since, start: grid.start(first_of(since)), rows: events(since) };
     Some(NewColumn { name: name.clone(), since: is_new.then_some(suffix), rows })
 }

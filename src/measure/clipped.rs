@@ -82,7 +82,7 @@ impl Certain {
         let (mut halves, mut squares, mut start) = (0.0, 0.0, least);
         for (cell, count) in sketch.tally.cells.iter().enumerate() {
             let end = range.clipped(cells.upper(cell)).clamp(least, greatest);
-            let (first, rows) = (if cells.is_atom(cell) { end } else { start }, *count as i64 as f64);
+            let (first, rows) = (if cells.is_atom(cell) { end } else { start }, *count as f64);
             let half = (end - first) / 2.0;
             middles.add(rows, first + half, first + half);
             halves += rows * half;

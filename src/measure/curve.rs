@@ -48,11 +48,9 @@ fn pieces(cells: &OrderedCells, f: &Curve<'_>, g: &Curve<'_>) -> Vec<Piece> {
         let (at_f, at_g) = (f.at(cell), g.at(cell));
         let (held_f, held_g) = (at_f.end - at_f.start, at_g.end - at_g.start);
         let (from, to) = (cells.lower(cell), cells.upper(cell));
-        let is_common = inner.contains(&cell) && held_f.max(held_g) <= CENTROID_SHARE;
-        if is_common {
-            let (first, last) = (at_f.start - at_g.start, at_f.end - at_g.end);
-            found.push(Piece { from, to, first, last });
-        } else if of_f.bends(cell, held_f, held_g) || of_g.bends(cell, held_g, held_f) {
+        // Few cells are worth asking.
+        let may_bend = !inner.contains(&cell) || held_f.max(held_g) > CENTROID_SHARE;
+        if may_bend && (of_f.bends(cell, held_f, held_g) || of_g.bends(cell, held_g, held_f)) {
             of_f.points(cell, held_g, &mut points_of_f);
             of_g.points(cell, held_f, &mut points_of_g);
             between(&points_of_f, &points_of_g, &mut found);

@@ -162,13 +162,7 @@ impl SlidingWindow {
         self.panes.iter().map(|(pane, closed)| (*pane, closed))
     }
 
-    /// The sketch of each feature over the window, in the reference's order; empty while no row was
-    /// counted by a reference.
-    pub fn features(&self) -> Vec<FeatureSketch> {
-        (0..self.counted()).map(|position| self.sketch(position)).collect()
-    }
-
-    /// How many features there are counts of.
+    /// How many features there are counts of; 0 while no row was counted by a reference.
     pub fn counted(&self) -> usize {
         self.whole.tallies().len()
     }
@@ -226,6 +220,10 @@ mod tests {
 
     const SUFFIXES: [u32; 3] = [1, 2, 4];
 
+    fn features(window: &SlidingWindow) -> Vec<FeatureSketch> {
+        (0..window.counted()).map(|position| window.sketch(position)).collect()
+    }
+
     fn data(values: &[f64]) -> PaneData {
         let cells = OrderedCells::new(vec![0.25, 0.5, 0.75], vec![1]).unwrap();
         let mut accumulator = Accumulator::new(Kind::Continuous, Arc::new(Basis::Ordered(cells)), 10);
@@ -247,7 +245,7 @@ mod tests {
             window.push(Pane(pane), &data(&rows(pane)));
             let mut all: Vec<f64> = (pane - 23..=pane).filter(|pane| *pane >= 0).flat_map(rows).collect();
             all.sort_by(f64::total_cmp);
-            let digest = &window.features()[0].detail.digest;
+            let digest = &window.sketch(0).detail.digest;
             for q in 1..20 {
                 let q = f64::from(q) / 20.0;
                 let value = digest.quantile(q).unwrap();
@@ -313,7 +311,7 @@ mod tests {
                     prop_assert_eq!(sketch.tally.cells[0], below);
                 }
                 prop_assert!(window.panes().all(|(pane, _)| pane.0 > number - i64::from(reach)));
-                let features = window.features();
+                let features = features(&window);
                 if !expected.is_empty() {
                     prop_assert_eq!(features[0].tally.valid(), expected.len() as u64);
                     let below = expected.iter().filter(|v| **v <= 0.25).count() as u64;
@@ -341,7 +339,7 @@ mod tests {
             for (number, values) in panes.iter().enumerate().skip(cut + 1) {
                 window.push(Pane(number as i64), &data(values));
                 restored.push(Pane(number as i64), &data(values));
-                prop_assert_eq!(window.features(), restored.features());
+                prop_assert_eq!(features(&window), features(&restored));
                 prop_assert_eq!(window.flow(), restored.flow());
                 for rows in [0, 300, 600, 1200] {
                     let (panes, flow) = window.reaching(rows);

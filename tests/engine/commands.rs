@@ -57,14 +57,7 @@ fn triggers(outputs: &[Output]) -> Vec<&RetrainingTrigger> {
 }
 
 fn events(outputs: &[Output]) -> Vec<&DriftEvent> {
-    outputs
-        .iter()
-        .filter_map(|output| match output {
-            Output::Event(event) => Some(&**event),
-            _ => None,
-        })
-        .filter(|event| &*event.version == "1")
-        .collect()
+    world::events(outputs).into_iter().filter(|event| &*event.version == "1").collect()
 }
 
 /// What the changes of a trigger's life were, and when.

@@ -1,7 +1,7 @@
 //! Early sight: alarms inside panes, before the windows that confirm them, or don't.
 
 use crate::windows::run_with;
-use crate::world::{self, Row};
+use crate::world::{self, Row, events};
 use driftline::engine::{EvaluatorSettings, Output};
 use driftline::measure::sequential::Support;
 use driftline::policy::Early;
@@ -13,14 +13,6 @@ fn decided(early: Early, rows: &[Row]) -> Vec<Output> {
     let mut settings = EvaluatorSettings::clone(&world::evaluator_settings());
     settings.models.values_mut().for_each(|(model, _)| model.policy.early = early);
     run_with(Arc::new(settings), rows, 3, 50).0
-}
-
-fn events<'a>(outputs: &'a [Output]) -> Vec<&'a DriftEvent> {
-    let of = |output: &'a Output| match output {
-        Output::Event(event) => Some(&**event),
-        _ => None,
-    };
-    outputs.iter().filter_map(of).collect()
 }
 
 /// The events of all traffic of fraud/1 about `category` of a feature.

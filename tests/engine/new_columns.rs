@@ -32,12 +32,8 @@ fn decided_in(mut pipeline: Pipeline, commit: usize, has: impl Fn(usize) -> bool
     outputs
 }
 
-fn told<'a>(outputs: &'a [Output]) -> Vec<&'a DriftEvent> {
-    let of = |output: &'a Output| match output {
-        Output::Event(event) => Some(&**event),
-        _ => None,
-    };
-    outputs.iter().filter_map(of).filter(|event| event.category == Category::Schema).collect()
+fn told(outputs: &[Output]) -> Vec<&DriftEvent> {
+    world::events(outputs).into_iter().filter(|event| event.category == Category::Schema).collect()
 }
 
 #[test]

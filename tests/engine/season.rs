@@ -1,10 +1,11 @@
 //! A stream with a daily cycle: against the whole reference it alarms every night; against its own
 //! hours it keeps quiet, until something moves.
 
+use crate::world::events;
 use driftline::config::Config;
 use driftline::engine::{EvaluatorSettings, Layout, Output, Pipeline, SketcherSettings, UnknownModels};
 use driftline::event::{Event, Value};
-use driftline::policy::record::{Command, DriftEvent, FeatureReport, WindowReport, WindowState};
+use driftline::policy::record::{Command, FeatureReport, WindowReport, WindowState};
 use driftline::policy::{Mode, ModelSettings, Suffixes};
 use driftline::reference::{BuildOptions, Profile, ProfileBuilder, References, SeasonLevel};
 use driftline::words::{Grid, Name, Season, SeasonClock, Time, Verdict};
@@ -120,14 +121,6 @@ fn fed(mut pipeline: Pipeline, rows: &[(Time, f64)]) -> Vec<Output> {
     }
     outputs.extend(pipeline.close());
     outputs
-}
-
-fn events<'a>(outputs: &'a [Output]) -> Vec<&'a DriftEvent> {
-    let of = |output: &'a Output| match output {
-        Output::Event(event) => Some(&**event),
-        _ => None,
-    };
-    outputs.iter().filter_map(of).collect()
 }
 
 fn reports(outputs: &[Output]) -> impl Iterator<Item = &WindowReport> {

@@ -88,13 +88,7 @@ fn segments_add_up_to_the_whole() {
 #[test]
 fn a_shift_is_detected_told_once_and_asks_for_retraining() {
     let (outputs, ..) = run(&world::stream(3, 20_000, 200), 3, 500);
-    let events: Vec<_> = outputs
-        .iter()
-        .filter_map(|output| match output {
-            Output::Event(event) => Some(&**event),
-            _ => None,
-        })
-        .collect();
+    let events = world::events(&outputs);
     let detected: Vec<_> = events.iter().filter(|event| event.transition == Transition::Detected).collect();
     assert!(
         detected.iter().all(|event| &*event.version == "1" && event.decided_at.ms() > 10_000),

@@ -3,6 +3,7 @@
 use driftline::config::Config;
 use driftline::engine::{EvaluatorSettings, Layout, Output, SketcherSettings, UnknownModels};
 use driftline::event::{Event, Value};
+use driftline::policy::record::DriftEvent;
 use driftline::policy::{Early, Mode, ModelSettings};
 use driftline::reference::{Activation, BuildOptions, Origin, Profile, ProfileBuilder, References};
 use driftline::words::{Grid, Name, Time};
@@ -167,6 +168,17 @@ pub fn reaching_back() -> Arc<EvaluatorSettings> {
         (model.policy.min_rows, model.policy.min_completeness) = (1000, 0.5);
     }
     Arc::new(settings)
+}
+
+/// The drift events among `outputs`.
+pub fn events(outputs: &[Output]) -> Vec<&DriftEvent> {
+    let mut events = Vec::new();
+    for output in outputs {
+        if let Output::Event(event) = output {
+            events.push(&**event);
+        }
+    }
+    events
 }
 
 /// What was decided about each model, in order, without what digests say and without offsets.
