@@ -19,6 +19,10 @@ use support::stages::Stages;
 use support::windows::World;
 use support::{NARROW, OneSchema, Shape, WIDE};
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The name, the unit that is counted, and how many of them a run has.
 const CASES: [(&str, &str, u64); 6] = [
     ("json_25", "event", 4_000),

@@ -8,6 +8,10 @@ use std::fs;
 use std::process::Command;
 use support::windows::World;
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Features of a model.
 const WIDTH: usize = 1000;
 /// Features, rows of a pane, panes of a window.

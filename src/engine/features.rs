@@ -9,7 +9,6 @@ use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries, Te
 use crate::policy::{Answered, Gone, JudgedFeature, ModelSettings, Part, judge, strongest};
 use crate::reference::{FeatureProfile, Profile};
 use crate::sketch::{FeatureSketch, Tally};
-use crate::window::RunningSum;
 use crate::words::{Grid, Name, Pane, Question, Verdict};
 
 /// A feature of a window, compared with its reference.
@@ -40,30 +39,17 @@ pub(super) fn measure_window(
     let end = state.window.last().unwrap_or(Pane(0));
     let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
         let against = Against::new(profile, slots, grid, state.filled(grid));
-        let part = |sum: &RunningSum| {
-            if at >= sum.tallies().len() {
-                return None;
-            }
-            let mut tally = Tally::default();
-            sum.tallies().add_to(at, &mut tally);
-            let suffix = Suffix {
-                panes: sum.panes(),
-                start: grid.start(Pane(end.0 + 1 - i64::from(sum.panes()))),
-                rows: tally.rows(),
-            };
-            Some(Part { suffix, p_certain: enough(&tally, min_rows, against.p_certain(&tally, sum.panes())) })
-        };
+        let mut parts = Vec::new();
+        state.window.for_each_suffix(at, |panes, tally| {
+            let start = grid.start(Pane(end.0 + 1 - i64::from(panes)));
+            let suffix = Suffix { panes, start, rows: tally.rows() };
+            parts.push(Part { suffix, p_certain: enough(tally, min_rows, against.p_certain(tally, panes)) });
+        });
         let (comparison, seasonal) = against.compare(&sketch, panes);
         let sides = Sides { profile, sketch: &sketch, seasonal: seasonal.as_ref() };
         let mut report = describe(settings, sides, &comparison);
         report.dependence = against.calibration(panes).and_then(|found| found.shape);
-        Measured {
-            comparison,
-            report,
-            parts: state.window.parts().iter().filter_map(part).collect(),
-            min_rows,
-            filled: state.filled(grid),
-        }
+        Measured { comparison, report, parts, min_rows, filled: state.filled(grid) }
     };
     profile.features().iter().zip(sketches).enumerate().map(measure).collect()
 }

@@ -24,7 +24,7 @@ impl Slots {
         let (Some(clock), Some(last)) = (season.clock(), state.window.last()) else {
             return Slots::default();
         };
-        let lengths: Vec<u32> = state.window.parts().iter().map(|part| part.panes()).chain([panes]).collect();
+        let lengths: Vec<u32> = state.window.suffixes().chain([panes]).collect();
         let mut slots: BTreeMap<u32, BTreeMap<u16, f64>> = BTreeMap::new();
         for (pane, data) in state.window.panes().filter(|(_, data)| data.flow.events > 0) {
             let hours = clock.hours_between(grid.start(pane), grid.end(pane));

@@ -4,7 +4,7 @@
 //! Places are 0 at the lower end of the clipping range and 1 at the upper.
 
 use super::quantile::quantiles;
-use crate::sketch::{Digest, FeatureSketch, OrderedCells, Span};
+use crate::sketch::{Digest, FeatureSketch, OrderedCells};
 
 /// The quantiles of the reference that numbers are clipped at.
 const CLIP: [f64; 2] = [0.001, 0.999];
@@ -36,29 +36,53 @@ impl ClippingRange {
         (width > 0.0).then_some(ClippingRange { factor, lower, per_width: 1.0 / width })
     }
 
+    fn unbounded(&self, number: f64) -> f64 {
+        (number * self.factor - self.lower) * self.per_width
+    }
+
     fn place(&self, number: f64) -> f64 {
-        ((number * self.factor - self.lower) * self.per_width).clamp(-FAR, FAR)
+        self.unbounded(number).clamp(-FAR, FAR)
     }
 
     fn clipped(&self, number: f64) -> f64 {
-        self.place(number).clamp(0.0, 1.0)
+        let place = self.unbounded(number);
+        // Numbers are finite here, so that plain comparisons, which are quicker, are enough.
+        let place = if place > 0.0 { place } else { 0.0 };
+        if place < 1.0 { place } else { 1.0 }
+    }
+
+    /// Where each of `numbers` is clipped to.
+    pub fn all_clipped(&self, numbers: &[f64]) -> Vec<f64> {
+        numbers.iter().map(|number| self.clipped(*number)).collect()
     }
 
     /// Mean and standard deviation of the clipped numbers that `digest` stands for.
     pub fn estimate(&self, digest: &Digest) -> (f64, f64) {
         let mut places = Places::about(digest.min().map_or(0.0, |min| self.clipped(min)));
-        digest.for_each_span(|Span { from, to, rows }| {
-            let (from, to) = (self.place(from), self.place(to));
-            if 0.0 <= from && to <= 1.0 {
-                return places.add(rows, from, to);
+        let mut beyond = Vec::new();
+        let mut add = |mean: f64, reach: f64, rows: f64| {
+            let (middle, half) = (self.unbounded(mean), reach * self.factor * self.per_width);
+            if half <= middle && middle + half <= 1.0 {
+                places.add(rows, middle, half);
+            } else {
+                beyond.push((mean - reach, mean + reach, rows));
             }
+        };
+        match digest {
+            Digest::Exact(values) => values.iter().for_each(|value| add(*value, 0.0, 1.0)),
+            Digest::Compressed(centroids) => centroids.for_each(add),
+        }
+        // What lies beyond the range is at its ends.
+        for (from, to, rows) in beyond {
+            let (from, to) = (self.place(from), self.place(to));
             let width = (to - from).max(f64::MIN_POSITIVE);
             let below = ((to.min(0.0) - from) / width).max(0.0);
             let above = ((to - from.max(1.0)) / width).max(0.0);
+            let (from, to) = (from.clamp(0.0, 1.0), to.clamp(0.0, 1.0));
             places.add(rows * below, 0.0, 0.0);
-            places.add(rows * (1.0 - below - above), from.clamp(0.0, 1.0), to.clamp(0.0, 1.0));
-            places.add(rows * above, 1.0, 1.0);
-        });
+            places.add(rows * (1.0 - below - above), from / 2.0 + to / 2.0, to / 2.0 - from / 2.0);
+            places.add(rows * above, 1.0, 0.0);
+        }
         (places.mean(), places.deviation())
     }
 }
@@ -74,21 +98,34 @@ pub(super) struct Certain {
 }
 
 impl Certain {
-    /// What `sketch`, counted in `cells`, says; `None` where it has no rows.
-    pub fn of(cells: &OrderedCells, range: &ClippingRange, sketch: &FeatureSketch) -> Option<Certain> {
+    /// What `sketch`, counted in `cells`, says, whose upper ends are clipped to `ends`; `None` where it has
+    /// no rows.
+    pub fn of(
+        cells: &OrderedCells,
+        ends: &[f64],
+        range: &ClippingRange,
+        sketch: &FeatureSketch,
+    ) -> Option<Certain> {
         let (min, max) = sketch.detail.digest.extremes()?;
         let (least, greatest) = (range.clipped(min), range.clipped(max));
-        let mut middles = Places::about(least);
-        let (mut halves, mut squares, mut start) = (0.0, 0.0, least);
-        for (cell, count) in sketch.tally.cells.iter().enumerate() {
-            let end = range.clipped(cells.upper(cell)).clamp(least, greatest);
-            let (first, rows) = (if cells.is_atom(cell) { end } else { start }, *count as f64);
-            let half = (end - first) / 2.0;
-            middles.add(rows, first + half, first + half);
+        let (mut middles, mut halves, mut squares) = (Places::about(least), 0.0, 0.0);
+        let mut add = |start: f64, end: f64, is_atom: bool, count: u64| {
+            // Signed numbers are quicker to convert, and as good for counts.
+            let (from, rows) = (if is_atom { end } else { start }, count as i64 as f64);
+            let half = (end - from) / 2.0;
+            middles.add(rows, from + half, 0.0);
             halves += rows * half;
             squares += rows * (half * half);
-            start = end;
+        };
+        // No row is in a cell beyond the extremes.
+        let (first, last) = (cells.locate(min), cells.locate(max));
+        let (counts, atoms) = (&sketch.tally.cells[first..=last], &cells.atoms()[first..=last]);
+        let mut start = least;
+        for ((end, count), is_atom) in ends[first..last].iter().zip(counts).zip(atoms) {
+            add(start, *end, *is_atom, *count);
+            start = *end;
         }
+        add(start, greatest, atoms[last - first], counts[last - first]);
         let rows = middles.rows;
         if rows == 0.0 {
             return None;
@@ -113,12 +150,13 @@ impl Places {
         Places { origin, rows: 0.0, sum: 0.0, squares: 0.0 }
     }
 
-    /// Adds rows that are evenly spread from one place to another.
-    fn add(&mut self, rows: f64, from: f64, to: f64) {
-        let (middle, half) = (from / 2.0 + to / 2.0 - self.origin, to / 2.0 - from / 2.0);
+    /// Adds rows that lie evenly about a place, so far on either side.
+    fn add(&mut self, rows: f64, middle: f64, half: f64) {
+        const THIRD: f64 = 1.0 / 3.0;
+        let middle = middle - self.origin;
         self.rows += rows;
         self.sum += rows * middle;
-        self.squares += rows * (middle * middle + half * half / 3.0);
+        self.squares += rows * (middle * middle + half * half * THIRD);
     }
 
     fn mean(&self) -> f64 {

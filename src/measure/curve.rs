@@ -21,7 +21,9 @@ pub(super) struct Curves<'a> {
     pub f: Curve<'a>,
     /// The window's.
     pub g: Curve<'a>,
-    /// What lies between them by the estimate.
+    /// The cells in which one of them is thought to bend, ascending.
+    bent: Vec<usize>,
+    /// What lies between them in these cells.
     pub pieces: Vec<Piece>,
 }
 
@@ -33,33 +35,30 @@ impl<'a> Curves<'a> {
         window: &'a FeatureSketch,
     ) -> Option<Curves<'a>> {
         let (f, g) = (Curve::of(cells, reference)?, Curve::of(cells, window)?);
-        let pieces = pieces(cells, &f, &g);
-        Some(Curves { cells, f, g, pieces })
-    }
-}
-
-/// What lies between the curves `f` and `g`, cell by cell: in most of them both are straight.
-fn pieces(cells: &OrderedCells, f: &Curve<'_>, g: &Curve<'_>) -> Vec<Piece> {
-    let (of_f, of_g) = (Estimate::of(f), Estimate::of(g));
-    let (mut points_of_f, mut points_of_g) = (Vec::new(), Vec::new());
-    let mut found = Vec::with_capacity(2 * cells.len());
-    let inner = of_f.inner.start.max(of_g.inner.start)..of_f.inner.end.min(of_g.inner.end);
-    for cell in 0..cells.len() {
-        let (at_f, at_g) = (f.at(cell), g.at(cell));
-        let (held_f, held_g) = (at_f.end - at_f.start, at_g.end - at_g.start);
-        let (from, to) = (cells.lower(cell), cells.upper(cell));
-        // Few cells are worth asking.
-        let may_bend = !inner.contains(&cell) || held_f.max(held_g) > CENTROID_SHARE;
-        if may_bend && (of_f.bends(cell, held_f, held_g) || of_g.bends(cell, held_g, held_f)) {
-            of_f.points(cell, held_g, &mut points_of_f);
-            of_g.points(cell, held_f, &mut points_of_g);
-            between(&points_of_f, &points_of_g, &mut found);
-        } else if from.is_finite() && to.is_finite() {
-            let (first, last) = (at_f.start - at_g.start, at_f.end - at_g.end);
-            found.push(Piece { from, to, first, last });
+        let (of_f, of_g) = (Estimate::of(&f), Estimate::of(&g));
+        let (mut points_of_f, mut points_of_g) = (Vec::with_capacity(64), Vec::with_capacity(64));
+        let (mut bent, mut pieces) = (Vec::new(), Vec::with_capacity(64));
+        let inner = of_f.inner.start.max(of_g.inner.start)..of_f.inner.end.min(of_g.inner.end);
+        for (cell, (at_f, at_g)) in f.shares.windows(2).zip(g.shares.windows(2)).enumerate() {
+            let (held_f, held_g) = (at_f[1] - at_f[0], at_g[1] - at_g[0]);
+            // Few cells are worth asking.
+            let may_bend = held_f > CENTROID_SHARE || held_g > CENTROID_SHARE || !inner.contains(&cell);
+            if may_bend && (of_f.bends(cell, held_f, held_g) || of_g.bends(cell, held_g, held_f)) {
+                of_f.points(cell, held_g, &mut points_of_f);
+                of_g.points(cell, held_f, &mut points_of_g);
+                between(&points_of_f, &points_of_g, &mut pieces);
+                bent.push(cell);
+            }
         }
+        Some(Curves { cells, f, g, bent, pieces })
     }
-    found
+
+    /// Runs of cells in which both are straight, without the outer ones, which have no width.
+    pub fn straight(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut start = 1;
+        let ends = self.bent.iter().copied().filter(|cell| *cell > 0).chain([self.cells.len() - 1]);
+        ends.map(move |end| std::mem::replace(&mut start, end + 1)..end)
+    }
 }
 
 /// The cumulative shares of a side.
@@ -69,7 +68,7 @@ pub(super) struct Curve<'a> {
     cells: &'a OrderedCells,
     digest: &'a Digest,
     /// Of the rows before each cell, and of all.
-    shares: Vec<f64>,
+    pub shares: Vec<f64>,
 }
 
 impl<'a> Curve<'a> {
@@ -81,13 +80,14 @@ impl<'a> Curve<'a> {
             return None;
         }
         assert_eq!(counts.len(), cells.len(), "a sketch was compared in cells of another basis");
-        let mut shares = Vec::with_capacity(counts.len() + 1);
-        shares.push(0.0);
         let mut sum = 0;
-        for count in counts {
+        // Signed numbers are quicker to convert, and as good for counts.
+        let passed = counts.iter().map(|count| {
             sum += count;
-            shares.push(sum as f64 / rows as f64);
-        }
+            sum as i64 as f64
+        });
+        let mut shares: Vec<f64> = [0.0].into_iter().chain(passed).collect();
+        shares.iter_mut().for_each(|share| *share /= rows as f64);
         Some(Curve { counts, cells, digest: &sketch.detail.digest, shares })
     }
 

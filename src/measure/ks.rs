@@ -18,18 +18,15 @@ use super::curve::Curves;
 
 /// The distance between `curves`.
 pub(super) fn ks(curves: &Curves<'_>) -> MeasureValue {
-    let Curves { cells, f, g, pieces } = curves;
+    let Curves { cells, f, g, pieces, .. } = curves;
     let low = distance_at_ends(f.counts, g.counts).unwrap_or_default();
-    let bound = |cell: usize| {
-        let (f, g) = (f.at(cell), g.at(cell));
-        (f.end - g.start).max(g.end - f.start)
-    };
-    // Few cells have a greater bound than those before them, and are looked at closely.
-    let raise = |high: f64, cell: usize| {
-        let bound = bound(cell);
-        if bound > high && !cells.is_atom(cell) { bound } else { high }
-    };
-    let high = (0..cells.len()).fold(low, raise);
+    let mut high = low;
+    for (cell, (f, g)) in f.shares.windows(2).zip(g.shares.windows(2)).enumerate() {
+        // Few cells have a greater bound than those before them, and are looked at closely.
+        if (f[1] - g[0] > high || g[1] - f[0] > high) && !cells.is_atom(cell) {
+            high = (f[1] - g[0]).max(g[1] - f[0]);
+        }
+    }
     let value = pieces.iter().fold(low, |most, piece| most.max(piece.first.abs()).max(piece.last.abs()));
     MeasureValue { value: value.clamp(low, high), low, high, corrected: low, threshold: None }
 }
@@ -42,11 +39,12 @@ pub(super) fn distance_at_ends(reference: &[u64], window: &[u64]) -> Option<f64>
         return None;
     }
     // In units of 1/(m n) shares are whole numbers: exact up to 2^53 of them.
-    let (mut apart, mut most) = (0.0_f64, 0.0);
+    let (mut passed_r, mut passed_w, mut most) = (0, 0, 0.0);
     for (r, w) in reference.iter().zip(window) {
+        (passed_r, passed_w) = (passed_r + r, passed_w + w);
         // Signed numbers are quicker to convert, and as good for counts.
-        apart += *r as i64 as f64 * n - *w as i64 as f64 * m;
-        most = if apart.abs() > most { apart.abs() } else { most };
+        let apart = (passed_r as i64 as f64 * n - passed_w as i64 as f64 * m).abs();
+        most = if apart > most { apart } else { most };
     }
     Some((most / (m * n)).min(1.0))
 }

@@ -14,12 +14,13 @@ pub(super) fn quantiles<const N: usize>(
     let (digest, counts) = (&sketch.detail.digest, &sketch.tally.cells);
     let last = counts.iter().sum::<u64>().checked_sub(1);
     let Some((extremes, last)) = digest.extremes().zip(last) else { return [None; N] };
+    let Some(told) = digest.quantiles(shares) else { return [None; N] };
     let mut ranks = Ranks { counts, cell: 0, passed: counts[0] };
-    shares.map(|share| {
-        let position = share * last as f64;
+    std::array::from_fn(|at| {
+        let position = shares[at] * last as f64;
         let low = ends(cells, ranks.cell(position.floor())?, extremes).0;
         let high = ends(cells, ranks.clone().cell(position.ceil())?, extremes).1;
-        Some(digest.quantile(share)?.clamp(low, high))
+        Some(told[at].clamp(low, high))
     })
 }
 

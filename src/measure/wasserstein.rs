@@ -42,10 +42,9 @@ pub(super) fn wasserstein(
 /// half of the values would have it. What is measured by it then looks small.
 pub fn tail_rules(reference: &FeatureProfile) -> bool {
     let digest = &reference.sketch.detail.digest;
-    let quartiles = digest.quantile(0.25).zip(digest.quantile(0.75));
     scale(&reference.sketch)
-        .zip(quartiles)
-        .is_some_and(|(std, (lower, upper))| std > TAIL_RATIO * (upper - lower) / IQR_PER_STD)
+        .zip(digest.quantiles([0.25, 0.75]))
+        .is_some_and(|(std, [lower, upper])| std > TAIL_RATIO * (upper - lower) / IQR_PER_STD)
 }
 
 /// The standard deviation of a reference whose values are not all equal: rounding gives equal ones a
@@ -61,11 +60,20 @@ fn bounds(curves: &Curves<'_>, scale: f64) -> Option<(f64, f64)> {
     let (of_f, of_g) = (f.extremes()?, g.extremes()?);
     let mut extremes = [of_f.0, of_f.1, of_g.0, of_g.1];
     extremes.sort_by(f64::total_cmp);
-    let [least, .., greatest] = extremes;
-    let (mut low, mut high) = (0.0, 0.0);
-    for cell in 0..cells.len() {
-        // A curve starts or ends inside few cells.
-        let (mut from, end) = (cells.lower(cell).max(least), cells.upper(cell).min(greatest));
+    let mut bounds = Bounds::default();
+    // Between the cells of the extremes the curves are bounded by their shares alone.
+    let ends = extremes.map(|extreme| cells.locate(extreme));
+    for run in ends.windows(2).filter(|run| run[0] + 1 < run[1]) {
+        let inner = run[0] + 1..run[1];
+        let edges = cells.edges()[inner.start - 1..inner.end].windows(2);
+        let (f, g) = (&f.shares[inner.start..=inner.end], &g.shares[inner.start..=inner.end]);
+        for ((edges, f), g) in edges.zip(f.windows(2)).zip(g.windows(2)) {
+            bounds.add((edges[1] - edges[0]) / scale, (f[0], f[1]), (g[0], g[1]));
+        }
+    }
+    let mut seen = None;
+    for cell in ends.into_iter().filter(|cell| seen.replace(*cell) != Some(*cell)) {
+        let (mut from, end) = (cells.lower(cell).max(extremes[0]), cells.upper(cell).min(extremes[3]));
         while from < end {
             let to = extremes.iter().find(|extreme| **extreme > from).map_or(end, |extreme| extreme.min(end));
             // What a curve is at least and at most from here to there.
@@ -74,31 +82,68 @@ fn bounds(curves: &Curves<'_>, scale: f64) -> Option<(f64, f64)> {
                 let most = if to <= least { 0.0 } else { share.end };
                 (if from >= greatest { 1.0 } else { share.start }, most)
             };
-            let (f, g) = (within(f, of_f), within(g, of_g));
-            let width = (to - from) / scale;
-            low += width * (f.0 - g.1).max(g.0 - f.1).max(0.0);
-            high += width * (f.1 - g.0).max(g.1 - f.0).max(0.0);
+            bounds.add((to - from) / scale, within(f, of_f), within(g, of_g));
             from = to;
         }
     }
-    Some((low, high.max(low)))
+    Some((bounds.low, bounds.high.max(bounds.low)))
+}
+
+/// The least and the greatest area between two curves.
+#[derive(Default)]
+struct Bounds {
+    low: f64,
+    high: f64,
+}
+
+impl Bounds {
+    /// Adds a stretch of this width on which each curve is at least and at most something.
+    fn add(&mut self, width: f64, f: (f64, f64), g: (f64, f64)) {
+        let (above, below) = (f.0 - g.1, g.0 - f.1);
+        let (more, less) = if above > below { (above, below) } else { (below, above) };
+        self.low += width * if more > 0.0 { more } else { 0.0 };
+        self.high -= width * less;
+    }
 }
 
 /// The area between the estimated curves. `moved` is how far the mean moved, which is the signed area.
 fn estimate(curves: &Curves<'_>, scale: f64, moved: Option<f64>) -> f64 {
-    let (mut area, mut signed) = (0.0, 0.0);
-    for piece in &curves.pieces {
-        let width = (piece.to - piece.from) / scale;
-        let (first, last) = (piece.first.abs(), piece.last.abs());
-        let crosses = piece.first * piece.last < 0.0;
-        let height = if crosses { (first * first + last * last) / (first + last) } else { first + last };
-        area += width * height / 2.0;
-        signed += width * (piece.first + piece.last) / 2.0;
+    let Curves { cells, f, g, pieces, .. } = curves;
+    let mut between = Area::default();
+    for run in curves.straight().filter(|run| !run.is_empty()) {
+        let edges = cells.edges()[run.start - 1..run.end].windows(2);
+        let (f, g) = (&f.shares[run.start..=run.end], &g.shares[run.start..=run.end]);
+        for ((edges, f), g) in edges.zip(f.windows(2)).zip(g.windows(2)) {
+            between.add((edges[1] - edges[0]) / scale, f[0] - g[0], f[1] - g[1]);
+        }
     }
+    for piece in pieces {
+        between.add((piece.to - piece.from) / scale, piece.first, piece.last);
+    }
+    let Area { area, signed } = between;
     match moved {
         // The part of the area that has a sign takes its part of what is missed.
         Some(moved) if area > 0.0 => area + (moved - signed) * signed / area,
         _ => area,
+    }
+}
+
+/// The area between two curves, and its part above the second less the one below.
+#[derive(Default)]
+struct Area {
+    area: f64,
+    signed: f64,
+}
+
+impl Area {
+    /// Adds a stretch on which both curves are straight, by how far the first is above at its ends.
+    fn add(&mut self, width: f64, first: f64, last: f64) {
+        let middle = (first + last) / 2.0;
+        let crosses = first * last < 0.0;
+        let height =
+            if crosses { (first * first + last * last) / (first - last).abs() / 2.0 } else { middle.abs() };
+        self.area += width * height;
+        self.signed += width * middle;
     }
 }
 

@@ -54,9 +54,10 @@ fn of_numbers(
     window: &FeatureSketch,
 ) -> Option<MeasureValue> {
     let range = ClippingRange::of(cells, reference)?;
-    let certain = Certain::of(cells, &range, reference)?;
+    let ends = range.all_clipped(cells.edges());
+    let certain = Certain::of(cells, &ends, &range, reference)?;
     let reference = Side::within(&certain, range.estimate(&reference.detail.digest));
-    let certain = Certain::of(cells, &range, window)?;
+    let certain = Certain::of(cells, &ends, &range, window)?;
     let window = Side::within(&certain, range.estimate(&window.detail.digest));
     let error =
         |deviation: f64| (Side { deviation, ..window }.squared_error() + reference.squared_error()).sqrt();

@@ -90,6 +90,11 @@ impl OrderedCells {
         self.edges.partition_point(|edge| *edge < value)
     }
 
+    /// Whether each cell is an [atom](Self::is_atom).
+    pub fn atoms(&self) -> &[bool] {
+        &self.atoms
+    }
+
     /// Whether `cell` can hold a single number only.
     pub fn is_atom(&self, cell: usize) -> bool {
         self.atoms.get(cell).copied().unwrap_or_default()

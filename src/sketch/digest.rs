@@ -29,7 +29,7 @@ impl Default for Digest {
 
 /// Rows that lie evenly from one number to another; all on one where the two are equal.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Span {
+pub(super) struct Span {
     /// The lower end.
     pub from: f64,
     /// The upper end.
@@ -128,23 +128,25 @@ impl Digest {
     /// The value at quantile `q` (0 to 1): linear between order statistics while exact (NumPy's
     /// default rule), else an estimate. `None` when empty.
     pub fn quantile(&self, q: f64) -> Option<f64> {
-        match self {
-            Digest::Exact(values) => quantile_of_sorted(values, q),
-            Digest::Compressed(centroids) => Some(centroids.quantile(q)),
-        }
+        self.quantiles([q]).map(|[value]| value)
     }
 
-    /// Gives `each` where the rows lie, ascending, so that they have the mean of the values: on each value
-    /// while exact, else about each centroid.
-    pub fn for_each_span(&self, each: impl FnMut(Span)) {
+    /// The values at quantiles that ascend, cheaper than one after the other.
+    pub fn quantiles<const N: usize>(&self, ascending: [f64; N]) -> Option<[f64; N]> {
         match self {
-            Digest::Exact(values) => values.iter().map(on).for_each(each),
-            Digest::Compressed(centroids) => centroids.spans(0).for_each(each),
+            Digest::Exact(values) => {
+                let mut found = ascending;
+                for q in &mut found {
+                    *q = quantile_of_sorted(values, *q)?;
+                }
+                Some(found)
+            }
+            Digest::Compressed(centroids) => Some(centroids.quantiles(ascending)),
         }
     }
 
     /// The distribution as a line through (value, share of the values up to it), both ascending: the ends
-    /// of all [spans](Digest::for_each_span). Of it, the points above `lower` and up to `upper`.
+    /// of where [rows lie](Centroids::for_each). Of it, the points above `lower` and up to `upper`.
     pub fn course(&self, lower: f64, upper: f64) -> Vec<(f64, f64)> {
         match self {
             Digest::Exact(values) => {
@@ -196,7 +198,7 @@ fn course(
     lower: f64,
     upper: f64,
 ) -> Vec<(f64, f64)> {
-    let mut points = Vec::new();
+    let mut points = Vec::with_capacity(64);
     for span in spans.take_while(|span| span.from <= upper) {
         let start = passed / rows;
         passed += span.rows;
@@ -231,13 +233,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn share_up_to(digest: &Digest, value: f64) -> f64 {
-        let part = |span: Span| {
-            let part = (value - span.from) / (span.to - span.from).max(f64::MIN_POSITIVE);
-            if value >= span.to { span.rows } else { part.clamp(0.0, 1.0) * span.rows }
-        };
-        let mut sum = 0.0;
-        digest.for_each_span(|span| sum += part(span));
-        sum / digest.count() as f64
+        let course = digest.course(f64::NEG_INFINITY, f64::INFINITY);
+        let next = course.partition_point(|(place, _)| *place <= value);
+        match (course[..next].last(), course.get(next)) {
+            (None, _) => 0.0,
+            (Some((_, share)), None) => *share,
+            (Some(last), Some(next)) => last.1 + (value - last.0) / (next.0 - last.0) * (next.1 - last.1),
+        }
     }
 
     #[test]

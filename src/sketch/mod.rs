@@ -33,7 +33,7 @@ pub use basis::{
 pub use census::{Census, CensusRecord, MOST_REFERENCE_CELLS, NumberCell, NumberCensus};
 pub use centroids::Centroids;
 pub use counted::Counted;
-pub use digest::{Digest, Span, quantile_of_sorted};
+pub use digest::{Digest, quantile_of_sorted};
 pub use moments::Moments;
 pub use packed::Packed;
 pub(crate) use record::sparse;

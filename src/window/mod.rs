@@ -11,6 +11,5 @@ mod watermark;
 
 pub use closed::ClosedPane;
 pub use pane::{Flow, LookTally, OffsetRange, PaneData, Source};
-pub use running::RunningSum;
 pub use sliding::SlidingWindow;
 pub use watermark::{KnownPartition, PartitionProgress, Passed, Watermarks};

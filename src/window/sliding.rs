@@ -2,7 +2,7 @@
 //! number.
 //!
 //! Counts are running sums, of the whole window and of the suffixes that a change is looked for in: the
-//! new pane is added, the leaving one subtracted. What only merges
+//! new pane is added, the leaving one subtracted. Short suffixes are added up when they are asked for. What only merges
 //! ([`Detail`]) goes by blocks of as many panes as a window has, on the grid of pane numbers (two
 //! passes over each block: M. van Herk, "A fast algorithm for local minimum and maximum filters",
 //! 1992): a window is the suffix of one block and the prefix of the next. When a block is full, each of
@@ -23,6 +23,9 @@ const CENTROIDS: usize = 960;
 const CENTROIDS_OF_PANE: (usize, usize) = (16, 200);
 /// Those of a block that is not full yet, which each pane is merged into anew.
 const CENTROIDS_OF_PREFIX: usize = 200;
+/// So many panes are sooner added up than a sum of them is kept running: to slide that is to read it, the pane
+/// that enters and the one that leaves, and to write it.
+const SHORT: u32 = 16;
 
 /// The sliding aggregate over the last `panes` panes. Panes before them are kept, uncounted, as far
 /// back as a window with few rows may reach.
@@ -36,16 +39,19 @@ pub struct SlidingWindow {
     /// Panes that are kept and are not empty, oldest first.
     panes: VecDeque<(Pane, ClosedPane)>,
     whole: RunningSum,
-    /// The last panes of the window, by length, ascending.
-    parts: Vec<RunningSum>,
+    /// The lengths of those of its suffixes that are short enough to be added up anew.
+    short: Vec<u32>,
+    /// The counts of the longer ones, ascending.
+    long: Vec<RunningSum>,
     /// Aggregate of the present block so far.
     prefix: Packed<Detail>,
 }
 
 impl SlidingWindow {
-    /// An empty window of `panes` panes that may reach back over `reach` panes, which also keeps the
-    /// counts of its last panes by the lengths of `suffixes`.
+    /// An empty window of `panes` panes that may reach back over `reach` panes, which also has the
+    /// counts of its last panes by the lengths of `suffixes`, which ascend.
     pub fn new(panes: u32, reach: u32, suffixes: &[u32]) -> Self {
+        let (short, long) = suffixes.split_at(suffixes.partition_point(|panes| *panes <= SHORT));
         SlidingWindow {
             length: i64::from(panes.max(1)),
             reach: i64::from(reach.max(panes).max(1)),
@@ -53,7 +59,8 @@ impl SlidingWindow {
             last: None,
             panes: VecDeque::new(),
             whole: RunningSum::new(panes),
-            parts: suffixes.iter().map(|length| RunningSum::new(*length)).collect(),
+            short: short.to_vec(),
+            long: long.iter().map(|length| RunningSum::new(*length)).collect(),
             prefix: Packed::default(),
         }
     }
@@ -73,7 +80,7 @@ impl SlidingWindow {
             self.fill_block(self.block(last));
         }
         let closed = (!data.is_empty()).then(|| ClosedPane::of(data, self.centroids()));
-        for sum in self.parts.iter_mut().chain([&mut self.whole]) {
+        for sum in self.long.iter_mut().chain([&mut self.whole]) {
             sum.slide(&self.panes, last, pane, closed.as_ref());
         }
         if let Some(closed) = closed {
@@ -97,9 +104,26 @@ impl SlidingWindow {
         self.whole.flow()
     }
 
-    /// The counts of its suffixes, ascending by length.
-    pub fn parts(&self) -> &[RunningSum] {
-        &self.parts
+    /// The lengths of its suffixes, ascending.
+    pub fn suffixes(&self) -> impl Iterator<Item = u32> {
+        self.short.iter().copied().chain(self.long.iter().map(RunningSum::panes))
+    }
+
+    /// Gives `each` the length and the counts of every suffix, of the feature at this position.
+    pub fn for_each_suffix(&self, position: usize, mut each: impl FnMut(u32, &Tally)) {
+        let (mut sum, last) = (Tally::default(), self.last.map_or(0, |last| last.0));
+        let mut panes = self.panes.iter().rev().peekable();
+        for length in &self.short {
+            while let Some((_, closed)) = panes.next_if(|(pane, _)| last - pane.0 < i64::from(*length)) {
+                closed.tallies.add_to(position, &mut sum);
+            }
+            each(*length, &sum);
+        }
+        for long in &self.long {
+            sum.clear();
+            long.tallies().add_to(position, &mut sum);
+            each(long.panes(), &sum);
+        }
     }
 
     /// How many panes the window must reach back over to have `rows` rows, and what became of the rows
@@ -218,7 +242,7 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::Arc;
 
-    const SUFFIXES: [u32; 3] = [1, 2, 4];
+    const SUFFIXES: [u32; 5] = [1, 2, 4, 17, 20];
 
     fn features(window: &SlidingWindow) -> Vec<FeatureSketch> {
         (0..window.counted()).map(|position| window.sketch(position)).collect()
@@ -259,7 +283,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_sliding_aggregate_is_the_aggregate_from_scratch(
-            length in 1u32..7,
+            length in prop_oneof![4 => 1u32..7, 1 => 18u32..24],
             more in 0u32..9,
             wanted in 0u64..150,
             start in -20i64..20,
@@ -278,20 +302,21 @@ mod tests {
                 let mut expected: Vec<f64> = inside.flat_map(|(_, values)| values.clone()).collect();
                 expected.sort_by(f64::total_cmp);
                 prop_assert_eq!(window.flow().events, expected.len() as u64);
-                for part in window.parts().iter().filter(|part| part.panes() < length) {
-                    let first = number - i64::from(part.panes());
+                let mut suffixes = Vec::new();
+                window.for_each_suffix(0, |panes, tally| suffixes.push((panes, tally.clone())));
+                prop_assert!(suffixes.iter().map(|(panes, _)| *panes).eq(SUFFIXES));
+                for (panes, tally) in suffixes.into_iter().filter(|(panes, _)| *panes < length) {
+                    let first = number - i64::from(panes);
                     let inside = all.iter().filter(|(pane, _)| *pane > first).flat_map(|(_, values)| values);
                     let (rows, below) = inside.fold((0, 0), |(rows, below), value| {
                         (rows + 1, below + u64::from(*value <= 0.25))
                     });
-                    prop_assert_eq!(part.flow().events, rows);
-                    let sketch = window.sketch_of(0, part.panes());
+                    prop_assert_eq!(tally.valid(), rows);
+                    let sketch = window.sketch_of(0, panes);
                     prop_assert_eq!(sketch.detail.digest.count(), rows);
                     if rows > 0 {
-                        let mut counts = Tally::default();
-                        part.tallies().add_to(0, &mut counts);
-                        prop_assert_eq!(counts.cells[0], below);
-                        prop_assert_eq!(&counts, &sketch.tally);
+                        prop_assert_eq!(tally.cells[0], below);
+                        prop_assert_eq!(&tally, &sketch.tally);
                     }
                 }
                 let rows_of = |panes: u32| {

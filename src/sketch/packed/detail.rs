@@ -83,26 +83,24 @@ pub(super) fn read(mut reader: Reader<'_>) -> Detail {
 
 /// A walk from the least value to the greatest, in steps that are parts of the whole way (0 to 1), to eight
 /// binary digits: the upper half of a float. Each starts where the last one came to, so that rounding does
-/// not add up.
+/// not add up. All that is half here would be more than a float can say.
 struct Steps {
     least: f64,
     greatest: f64,
-    place: f64,
+    half_place: f64,
+    half_way: f64,
+    per_half_way: f64,
 }
 
 impl Steps {
     fn new((least, greatest): (f64, f64)) -> Self {
-        Steps { least, greatest, place: least }
-    }
-
-    /// Half the way: the whole may be longer than a float can say.
-    fn half(&self) -> f64 {
-        self.greatest / 2.0 - self.least / 2.0
+        let half_way = greatest / 2.0 - least / 2.0;
+        Steps { least, greatest, half_place: least / 2.0, half_way, per_half_way: 1.0 / half_way }
     }
 
     /// The step that leads to `place`, taken.
     fn to(&mut self, place: f64) -> u16 {
-        let part = (place / 2.0 - self.place / 2.0) / self.half();
+        let part = (place / 2.0 - self.half_place) * self.per_half_way;
         // There may be no way at all to go, and then the part is no number.
         let part = if part > 0.0 { part.min(1.0) as f32 } else { 0.0 };
         let step = ((part.to_bits() + 0x8000) >> 16) as u16;
@@ -113,9 +111,9 @@ impl Steps {
     /// Where `step` leads.
     fn by(&mut self, step: u16) -> f64 {
         let part = f32::from_bits(u32::from(step) << 16);
-        let place = (self.place / 2.0 + f64::from(part) * self.half()) * 2.0;
-        self.place = place.clamp(self.place, self.greatest);
-        self.place
+        let (place, end) = (self.half_place + f64::from(part) * self.half_way, self.greatest / 2.0);
+        self.half_place = if place < end { place } else { end };
+        (self.half_place * 2.0).clamp(self.least, self.greatest)
     }
 }
 

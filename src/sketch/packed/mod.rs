@@ -33,6 +33,9 @@ impl<T> Packed<T> {
         let mut bytes = Vec::new();
         let end = |at| {
             write(at, &mut bytes);
+            if at == 0 {
+                bytes.reserve(count * bytes.len());
+            }
             u32::try_from(bytes.len()).expect("a pane is far smaller than 4 GB")
         };
         let ends = (0..count).map(end).collect();
