@@ -41,12 +41,12 @@ early: ## false alarms and delays of early sight (minutes): ARGS='rates 1e7 50',
 	@tests/needs
 	cargo bench --locked --bench early -- $(ARGS)
 
-bench-detection: ## false alarms and delays beside other tools', in docs/detection.md: make bench-detection DATA=directory
+bench-detection: ## false alarms and delays beside other tools', in docs/detection.md: make bench-detection DATA=directory; ARGS=--quick: one seed of each
 	@test -n '$(DATA)' || { echo 'make bench-detection needs DATA=directory, the data sets' >&2; exit 2; }
 	@tests/needs
 	@command -v python3 >/dev/null || { echo 'make bench-detection needs python3, 3.11 or later' >&2; exit 2; }
 	cargo build --locked --release --bin driftline
-	python3 benches/detection/run.py target/release/driftline '$(DATA)'
+	python3 benches/detection/run.py target/release/driftline '$(DATA)' $(ARGS)
 
 fmt: ## formats the code
 	cargo fmt

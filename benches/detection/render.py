@@ -1,7 +1,11 @@
-"""Puts the tables of results.jsonl into docs/detection.md, between the comments that say so."""
+"""Puts the tables of results.jsonl into docs/detection.md, between the comments that say so; prints those of another file.
+
+    render.py [RESULTS]
+"""
 
 import json
 import re
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -14,6 +18,10 @@ CHANGES = {
 }
 # From this rate on what is found is as likely a false alarm.
 TOO_MANY = 500
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def table(head, rows):
@@ -86,8 +94,11 @@ def sections(records):
 
 
 def main():
-    text = (HERE / "results.jsonl").read_text(encoding="utf-8")
-    records = [json.loads(line) for line in text.splitlines()]
+    if len(sys.argv) > 1:
+        for name, lines in sections(read(Path(sys.argv[1]))):
+            print(name, "", *lines, sep="\n")
+        return
+    records = read(HERE / "results.jsonl")
     docs = DOCS.read_text(encoding="utf-8")
     for name, lines in sections(records):
         marked = re.compile(rf"(<!-- {name}: made by render.py -->\n).*?(<!-- end -->)", re.DOTALL)

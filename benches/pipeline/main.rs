@@ -49,16 +49,18 @@ struct Case {
     format: &'static str,
     shape: Shape,
     models: u64,
+    /// Events in a millisecond of event time, of all models together.
+    pace: u64,
     /// How many times fewer events are enough: large ones take as long.
     fewer: usize,
     partitions: i32,
 }
 
 const fn json(name: &'static str, shape: Shape, models: u64, fewer: usize) -> Case {
-    Case { name, format: "json", shape, models, fewer, partitions: PARTITIONS }
+    Case { name, format: "json", shape, models, pace: 1, fewer, partitions: PARTITIONS }
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 12] = [
     json("json_25", WIDE, 1, 1),
     Case { format: "avro", ..json("avro_25", WIDE, 1, 1) },
     json("json_5", NARROW, 1, 1),
@@ -67,6 +69,9 @@ const CASES: [Case; 10] = [
     json("json_1000", Shape { numbers: 800, texts: 200 }, 1, 40),
     json("json_25_models_8", WIDE, 8, 1),
     json("json_25_models_64", WIDE, 64, 1),
+    // Each has the traffic of the one of json_25.
+    Case { pace: 8, ..json("json_25_busy_models_8", WIDE, 8, 1) },
+    Case { pace: 64, ..json("json_25_busy_models_64", WIDE, 64, 1) },
     Case { partitions: 1, ..json("json_25_partitions_1", WIDE, 1, 1) },
     Case { partitions: 16, ..json("json_25_partitions_16", WIDE, 1, 1) },
 ];
@@ -210,12 +215,15 @@ fn write(case: Case, topic: &str, count: usize) -> u64 {
             number as i32 % case.partitions,
             None,
             Some(payload),
-            events::START_MS + number as i64,
+            events::START_MS + number as i64 / case.pace as i64,
         );
     };
     if case.format == "json" {
         let events = case.shape.events(2, count).enumerate();
-        events.for_each(|(number, values)| send(number, values.json(case.shape, case.models).as_bytes()));
+        events.for_each(|(number, mut values)| {
+            values.time_ms = events::START_MS + number as i64 / case.pace as i64;
+            send(number, values.json(case.shape, case.models).as_bytes());
+        });
     } else {
         let fingerprint = WriterSchema::parse(&case.shape.avro_schema()).expect("a schema").fingerprint();
         let head = [&[0xC3, 0x01][..], &fingerprint.to_le_bytes()].concat();

@@ -9,7 +9,8 @@ import sys
 
 PANELS = {
     "features": {"json_5": 5, "json_25": 25, "json_100": 100, "json_1000": 1000},
-    "models": {"json_25": 1, "json_25_models_8": 8, "json_25_models_64": 64},
+    "models, as much traffic each": {"json_25": 1, "json_25_busy_models_8": 8, "json_25_busy_models_64": 64},
+    "models that share the traffic": {"json_25": 1, "json_25_models_8": 8, "json_25_models_64": 64},
     "partitions": {"json_25_partitions_1": 1, "json_25": 4, "json_25_partitions_16": 16},
 }
 SYSTEMS = {"bare": ("bare poll loop", "#888888"), "driftline": ("driftline", "#0072b2")}
