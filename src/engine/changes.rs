@@ -1,6 +1,6 @@
 //! State to the changelog and back.
 
-use super::early::{last_look, pace, state_key};
+use super::early::{last_look, pace, plan, state_key};
 use super::evaluator::{Changed, Evaluator, EvaluatorSettings};
 use super::model::{Day, Held, ModelState, OpenPane, SegmentState, VersionState, new_window};
 use super::state::{
@@ -244,7 +244,7 @@ fn put_test(evaluator: &mut Evaluator, key: &ModelKey, feature: &Name, record: S
         return;
     };
     if let Some(at) = held.profile.position(feature) {
-        state.tests.restore(at, &evaluator.plans.of(&held.profile)[at], pace, record);
+        state.tests.restore(at, &evaluator.plans.of(&held.profile, plan)[at], pace, record);
     }
 }
 

@@ -13,21 +13,15 @@ use super::state::{SequentialRecord, StateKey};
 use crate::measure::sequential::{Alarm, Pace, Plan, SequentialState, SequentialTest, Support};
 use crate::policy::record::Category;
 use crate::policy::{EarlyFinding, IncidentBook, ModelSettings};
-use crate::reference::{Origin, Profile, ReferenceId};
+use crate::reference::{FeatureProfile, Origin, Profile};
 use crate::window::LookTally;
 use crate::words::{Grid, ModelKey, Name, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The plans of references, one for each of their features, made once.
-#[derive(Debug, Default)]
-pub(super) struct Plans(BTreeMap<ReferenceId, Vec<Arc<Plan>>>);
-
-impl Plans {
-    pub fn of(&mut self, profile: &Profile) -> &[Arc<Plan>] {
-        let plan = |feature| Arc::new(Plan::of(feature));
-        self.0.entry(profile.id().clone()).or_insert_with(|| profile.features().iter().map(plan).collect())
-    }
+/// How a feature of a reference is tested.
+pub(super) fn plan(feature: &FeatureProfile) -> Arc<Plan> {
+    Arc::new(Plan::of(feature))
 }
 
 /// The tests of a segment's features, by their place in its reference.
@@ -167,7 +161,7 @@ impl Evaluator {
                 let Some(held) = &state.held else { continue };
                 let key =
                     ModelKey { model: name.clone(), version: version_name.clone(), segment: segment.clone() };
-                let ended = state.tests.renew(&features, self.plans.of(&held.profile), pace);
+                let ended = state.tests.renew(&features, &self.plans.of(&held.profile, plan), pace);
                 self.changed.gone.extend(ended.into_iter().map(|at| state_key(&key, &held.profile, at)));
             }
         }
@@ -193,17 +187,6 @@ impl Evaluator {
                 tell(&settings, name, model, look, alarms, &mut self.outputs);
             }
         }
-    }
-
-    /// Forgets plans of references that no segment is counted by.
-    pub(super) fn forget_plans(&mut self) {
-        let models = &self.models;
-        let segments = || {
-            let versions = models.values().flat_map(|model| model.versions.values());
-            versions.flat_map(|version| version.segments.values())
-        };
-        let used: BTreeSet<&str> = segments().filter_map(SegmentState::reference_id).collect();
-        self.plans.0.retain(|id, _| used.contains(id.as_str()));
     }
 }
 

@@ -7,15 +7,18 @@
 
 use super::Output;
 use super::bootstrap::keep_census;
+use super::by_reference::ByReference;
 use super::commands::obey;
 use super::delta::{Delta, Progress};
-use super::early::{Plans, last_look};
+use super::early::last_look;
 use super::judging::{judge_model, open_incidents, retire_version};
 use super::made::MadeReference;
 use super::model::{ModelState, SegmentState, VersionState, new_window};
 use super::new_columns::judge_new_columns;
 use super::state::{Layout, StateChange, StateKey};
 use super::triggers::settle;
+use crate::measure::Figures;
+use crate::measure::sequential::Plan;
 use crate::policy::record::{Category, Command, ResolveReason};
 use crate::policy::{BootstrapSettings, ModelSettings};
 use crate::reference::References;
@@ -71,7 +74,10 @@ pub struct Evaluator {
     pub(super) settings: Arc<EvaluatorSettings>,
     pub(super) watermarks: Watermarks,
     pub(super) models: BTreeMap<Name, ModelState>,
-    pub(super) plans: Plans,
+    /// How the features of references are tested in early sight.
+    pub(super) plans: ByReference<Arc<Plan>>,
+    /// What comparisons take of references alone.
+    figures: ByReference<Figures>,
     /// References that were made here and are not yet read back.
     pub(super) made: Vec<MadeReference>,
     pub(super) next_offset: i64,
@@ -102,7 +108,8 @@ impl Evaluator {
             settings,
             watermarks,
             models: BTreeMap::new(),
-            plans: Plans::default(),
+            plans: ByReference::default(),
+            figures: ByReference::default(),
             made: Vec::new(),
             next_offset: 0,
             changed,
@@ -284,7 +291,7 @@ impl Evaluator {
         }
         settle(&settings, name, model, pane, references, &mut self.outputs);
         let accepted = obey(&settings, name, model, pane, &mut self.outputs);
-        let judgeable = judge_model(&settings, name, model, pane, &mut self.outputs);
+        let judgeable = judge_model(&settings, name, model, pane, &mut self.figures, &mut self.outputs);
         judge_new_columns(&settings, name, model, pane, &mut self.outputs);
         let retire_ms = policy.version_retire_after_ms;
         let is_quiet = |version: &VersionState| {
@@ -307,8 +314,17 @@ impl Evaluator {
         self.end_bootstraps(name, pane, references);
         self.renew_tests(name, &judgeable);
         if began || !quiet.is_empty() {
-            self.forget_plans();
+            self.forget_references();
         }
+    }
+
+    /// Forgets what was worked out of references that no segment is counted by any more.
+    fn forget_references(&mut self) {
+        let versions = self.models.values().flat_map(|model| model.versions.values());
+        let segments = versions.flat_map(|version| version.segments.values());
+        let used: BTreeSet<&str> = segments.filter_map(SegmentState::reference_id).collect();
+        self.plans.keep(&used);
+        self.figures.keep(&used);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::model::SegmentState;
 use super::season::{Against, Seasonal, Slots};
 use crate::measure::{
-    Comparison, MEASURES, MIN_ROWS, Summary, distribution, new_categories, tail_rules, top_bins,
+    Comparison, Figures, MEASURES, MIN_ROWS, Standard, Summary, distribution, new_categories, top_bins,
 };
 use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries, Tests};
 use crate::policy::{Answered, Gone, JudgedFeature, ModelSettings, Part, judge, strongest};
@@ -29,7 +29,7 @@ pub(super) struct Measured {
 pub(super) fn measure_window(
     settings: &ModelSettings,
     state: &SegmentState,
-    profile: &Profile,
+    (profile, figures): (&Profile, &[Figures]),
     grid: Grid,
     panes: u32,
     slots: &Slots,
@@ -37,8 +37,8 @@ pub(super) fn measure_window(
     let min_rows = settings.policy.min_rows;
     let sketches = state.sketches(grid, panes, profile.features().len());
     let end = state.window.last().unwrap_or(Pane(0));
-    let measure = |(at, (profile, sketch)): (usize, (&FeatureProfile, FeatureSketch))| {
-        let against = Against::new(profile, slots, grid, state.filled(grid));
+    let measure = |(at, (standard, sketch)): (usize, (Standard<'_>, FeatureSketch))| {
+        let against = Against::new(standard, slots, grid, state.filled(grid));
         let mut parts = Vec::new();
         state.window.for_each_suffix(at, |panes, tally| {
             let start = grid.start(Pane(end.0 + 1 - i64::from(panes)));
@@ -46,12 +46,14 @@ pub(super) fn measure_window(
             parts.push(Part { suffix, p_certain: enough(tally, min_rows, against.p_certain(tally, panes)) });
         });
         let (comparison, seasonal) = against.compare(&sketch, panes);
-        let sides = Sides { profile, sketch: &sketch, seasonal: seasonal.as_ref() };
+        let sides = Sides { standard, sketch: &sketch, seasonal: seasonal.as_ref() };
         let mut report = describe(settings, sides, &comparison);
         report.dependence = against.calibration(panes).and_then(|found| found.shape);
         Measured { comparison, report, parts, min_rows, filled: state.filled(grid) }
     };
-    profile.features().iter().zip(sketches).enumerate().map(measure).collect()
+    let standards =
+        profile.features().iter().zip(figures).map(|(profile, figures)| Standard::new(profile, figures));
+    standards.zip(sketches).enumerate().map(measure).collect()
 }
 
 /// The answers for which `tally` has at least `min_rows` rows.
@@ -72,7 +74,7 @@ impl Measured {
     /// where these decide.
     pub fn judge(
         self,
-        profile: &FeatureProfile,
+        standard: Standard<'_>,
         context: &FeatureContext<'_>,
         all_rows: u64,
         grid: Grid,
@@ -80,7 +82,7 @@ impl Measured {
         sketch_of: impl Fn(u32) -> FeatureSketch,
     ) -> JudgedFeature {
         let mut answers = strongest(&self.comparison, all_rows, self.min_rows, &self.parts);
-        let against = Against::new(profile, slots, grid, self.filled);
+        let against = Against::new(standard, slots, grid, self.filled);
         let mut shown: Vec<(Suffix, FeatureSketch, Comparison, Option<Seasonal>)> = Vec::new();
         for answer in answers.iter_mut().filter(|answer| answer.tested.p_certain <= context.level) {
             let Some(suffix) = answer.suffix else { continue };
@@ -96,7 +98,7 @@ impl Measured {
         }
         let mut judged = context.decide(self.report, answers);
         let report = |(suffix, sketch, comparison, seasonal): &(Suffix, _, _, Option<Seasonal>)| {
-            let sides = Sides { profile, sketch, seasonal: seasonal.as_ref() };
+            let sides = Sides { standard, sketch, seasonal: seasonal.as_ref() };
             let described = describe(context.settings, sides, comparison);
             (*suffix, judged.judgement.told_in(described))
         };
@@ -117,7 +119,7 @@ pub fn gone(profile: &FeatureProfile, pane: &Tally) -> Option<Gone> {
 /// A feature of the reference and of a window.
 #[derive(Clone, Copy)]
 pub struct Sides<'a> {
-    profile: &'a FeatureProfile,
+    standard: Standard<'a>,
     sketch: &'a FeatureSketch,
     /// What they were compared as, where the reference has a season.
     seasonal: Option<&'a Seasonal>,
@@ -125,8 +127,8 @@ pub struct Sides<'a> {
 
 impl<'a> Sides<'a> {
     /// The two sides, compared as they are.
-    pub fn new(profile: &'a FeatureProfile, sketch: &'a FeatureSketch) -> Self {
-        Sides { profile, sketch, seasonal: None }
+    pub fn new(standard: Standard<'a>, sketch: &'a FeatureSketch) -> Self {
+        Sides { standard, sketch, seasonal: None }
     }
 }
 
@@ -155,9 +157,10 @@ impl FeatureContext<'_> {
 /// The report of a feature that is yet to be judged.
 fn describe(
     settings: &ModelSettings,
-    Sides { profile, sketch, seasonal }: Sides<'_>,
+    Sides { standard, sketch, seasonal }: Sides<'_>,
     comparison: &Comparison,
 ) -> FeatureReport {
+    let profile = standard.profile;
     let (against, counted) =
         seasonal.map_or((profile, sketch), |seasonal| (&seasonal.profile, &seasonal.sketch));
     let feature = settings.feature(&profile.name);
@@ -167,9 +170,9 @@ fn describe(
             measure.threshold = feature.thresholds.measures.get(info.measure).map(|levels| levels.drift);
         }
     }
-    let is_ruled = measures.wasserstein.is_some() && tail_rules(profile);
+    let is_ruled = measures.wasserstein.is_some() && standard.has_heavy_tail();
     let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
-    let summary = |side| Summary::of(side, &profile.basis);
+    let summaries = Summaries { reference: standard.summary(), current: Summary::of(sketch, &profile.basis) };
     FeatureReport {
         feature: profile.name.clone(),
         role: feature.role.unwrap_or(profile.role),
@@ -186,7 +189,7 @@ fn describe(
         dependence: None,
         tests: Tests::default(),
         measures,
-        summary: Summaries { reference: summary(&profile.sketch), current: summary(sketch) },
+        summary: summaries,
         top_bins: top_bins(against, counted),
         distribution: distribution(against, counted),
         new_categories: new_categories(sketch),

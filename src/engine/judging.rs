@@ -2,11 +2,13 @@
 //! one drift share a version.
 
 use super::Output;
+use super::by_reference::ByReference;
 use super::commands::moment;
 use super::evaluator::EvaluatorSettings;
 use super::features::{FeatureContext, Measured, gone, measure_window};
 use super::model::{Held, ModelState, SegmentState, VersionState, new_window};
 use super::season::Slots;
+use crate::measure::{Figures, Standard};
 use crate::policy::record::{
     Category, Chunk, DriftEvent, FeatureReport, ModelStateInfo, Mute, ReferenceInfo, ResolveReason,
     SCHEMA_VERSION, WindowInfo, WindowReport, WindowState,
@@ -18,6 +20,7 @@ use crate::reference::FeatureProfile;
 use crate::sketch::Tally;
 use crate::words::{ModelKey, Name, Pane, Role, Severity, Time, Verdict};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A window that is about to be judged.
 struct Candidate {
@@ -26,6 +29,7 @@ struct Candidate {
     info: WindowInfo,
     /// How many panes it reaches back over.
     panes: u32,
+    figures: Arc<[Figures]>,
     features: Vec<Measured>,
     slots: Slots,
 }
@@ -61,10 +65,11 @@ pub(super) fn judge_model(
     name: &Name,
     model: &mut ModelState,
     pane: Pane,
+    known: &mut ByReference<Figures>,
     outputs: &mut Vec<Output>,
 ) -> Judgeable {
     let (of_model, config_id) = settings.model(name);
-    let candidates = candidates(settings, of_model, model, pane);
+    let candidates = candidates(settings, of_model, model, pane, known);
     let questions: usize = candidates.iter().map(questions).sum();
     let slide_ms = settings.grid.slide_ms();
     let level = level(of_model.policy.budget, of_model.policy.raise.k, slide_ms, questions as u64);
@@ -93,6 +98,7 @@ fn candidates(
     of_model: &ModelSettings,
     model: &ModelState,
     pane: Pane,
+    known: &mut ByReference<Figures>,
 ) -> Vec<Candidate> {
     let segments = model.versions.iter().flat_map(|(version, state)| {
         state.segments.iter().map(move |(segment, state)| (version, segment, state))
@@ -103,12 +109,22 @@ fn candidates(
         let grid = settings.grid;
         let held = state.held.as_ref();
         let slots = held.map(|held| Slots::of(state, &held.profile, grid, panes)).unwrap_or_default();
-        let measure = |held: &Held| measure_window(of_model, state, &held.profile, grid, panes, &slots);
+        let figures = held.map(|held| known.of(&held.profile, Figures::of)).unwrap_or_default();
+        let measure =
+            |held: &Held| measure_window(of_model, state, (&held.profile, &figures), grid, panes, &slots);
         let mut features = held.map(measure).unwrap_or_default();
         for measured in &mut features {
             measured.min_rows = min_rows(of_model, segment, &info, measured.name());
         }
-        Candidate { version: version.clone(), segment: segment.clone(), info, panes, features, slots }
+        Candidate {
+            version: version.clone(),
+            segment: segment.clone(),
+            info,
+            panes,
+            figures,
+            features,
+            slots,
+        }
     })
     .collect()
 }
@@ -225,19 +241,23 @@ impl Judging<'_> {
     ) -> Vec<JudgedFeature> {
         let context = FeatureContext { settings: self.of_model, level: self.level };
         let (all_rows, grid) = (candidate.info.events, self.settings.grid);
-        let features = held.profile.features().iter().zip(measured).enumerate();
-        let judge = |(at, (profile, measured)): (usize, (&FeatureProfile, Measured))| {
-            let sketch_of = |panes| state.window.sketch_of(at, panes);
-            let mut judged = measured.judge(profile, &context, all_rows, grid, &candidate.slots, sketch_of);
-            judged.report.early = state.tests.support(at);
-            let last = state.window.panes().next_back().filter(|(_, pane)| at < pane.tallies().len());
-            judged.gone = last.and_then(|(_, pane)| {
-                let mut tally = Tally::default();
-                pane.tallies().add_to(at, &mut tally);
-                gone(profile, &tally)
-            });
-            judged
-        };
+        let standards = held.profile.features().iter().zip(&*candidate.figures);
+        let features = standards.zip(measured).enumerate();
+        let judge =
+            |(at, ((profile, figures), measured)): (usize, ((&FeatureProfile, &Figures), Measured))| {
+                let standard = Standard::new(profile, figures);
+                let sketch_of = |panes| state.window.sketch_of(at, panes);
+                let mut judged =
+                    measured.judge(standard, &context, all_rows, grid, &candidate.slots, sketch_of);
+                judged.report.early = state.tests.support(at);
+                let last = state.window.panes().next_back().filter(|(_, pane)| at < pane.tallies().len());
+                judged.gone = last.and_then(|(_, pane)| {
+                    let mut tally = Tally::default();
+                    pane.tallies().add_to(at, &mut tally);
+                    gone(profile, &tally)
+                });
+                judged
+            };
         features.map(judge).collect()
     }
 

@@ -9,6 +9,7 @@ mod accept;
 mod admission;
 mod bootstrap;
 mod buffer;
+mod by_reference;
 mod changes;
 mod commands;
 mod delta;

@@ -2,7 +2,7 @@
 //! own hours.
 
 use super::model::SegmentState;
-use crate::measure::{Comparison, Dependence, compare, p_certain};
+use crate::measure::{Comparison, Dependence, Standard, compare, p_certain};
 use crate::reference::{Calibration, FeatureProfile, Profile, SeasonGroups, SeasonLevel};
 use crate::sketch::{FeatureSketch, Tally};
 use crate::words::Grid;
@@ -38,7 +38,7 @@ impl Slots {
 
 /// A feature's side of the reference.
 pub(super) struct Against<'a> {
-    profile: &'a FeatureProfile,
+    standard: Standard<'a>,
     /// Groups of cells are made when they are first asked for: most features show no part of a window.
     season: Option<(OnceCell<SeasonGroups>, &'a Slots)>,
     grid: Grid,
@@ -58,16 +58,17 @@ pub(super) struct Seasonal {
 }
 
 impl<'a> Against<'a> {
-    pub fn new(profile: &'a FeatureProfile, slots: &'a Slots, grid: Grid, filled: u32) -> Self {
-        let season = (profile.season.is_some() && !slots.0.is_empty()).then(|| (OnceCell::new(), slots));
-        Against { profile, season, grid, filled }
+    pub fn new(standard: Standard<'a>, slots: &'a Slots, grid: Grid, filled: u32) -> Self {
+        let has_season = standard.profile.season.is_some() && !slots.0.is_empty();
+        let season = has_season.then(|| (OnceCell::new(), slots));
+        Against { standard, season, grid, filled }
     }
 
     /// Compares the sketch of the last `panes` panes.
     pub fn compare(&self, sketch: &FeatureSketch, panes: u32) -> (Comparison, Option<Seasonal>) {
         let dependence = self.dependence(panes);
         let Some((profile, groups, level)) = self.of(panes) else {
-            return (compare(self.profile, sketch, dependence), None);
+            return (self.standard.compare(sketch, dependence), None);
         };
         let seasonal = Seasonal { sketch: groups.sketch(sketch), profile, level };
         (compare(&seasonal.profile, &seasonal.sketch, dependence), Some(seasonal))
@@ -78,7 +79,7 @@ impl<'a> Against<'a> {
         let dependence = self.dependence(panes);
         match self.of(panes) {
             Some((profile, groups, _)) => p_certain(&profile, &groups.tally(tally), dependence),
-            None => p_certain(self.profile, tally, dependence),
+            None => p_certain(self.standard.profile, tally, dependence),
         }
     }
 
@@ -88,7 +89,7 @@ impl<'a> Against<'a> {
     pub fn calibration(&self, panes: u32) -> Option<Calibration> {
         let about = |panes: u32| {
             let duration_ms = i64::from(panes.min(self.filled)) * self.grid.slide_ms();
-            self.profile.calibrated_about(duration_ms, self.grid.size_ms())
+            self.standard.profile.calibrated_about(duration_ms, self.grid.size_ms())
         };
         let of_window = self.grid.panes();
         let grown = about(panes).filter(|found| panes <= of_window || found.shape.is_some());
@@ -101,8 +102,8 @@ impl<'a> Against<'a> {
 
     fn of(&self, panes: u32) -> Option<(FeatureProfile, &SeasonGroups, SeasonLevel)> {
         let (groups, slots) = self.season.as_ref()?;
-        let groups = groups.get_or_init(|| SeasonGroups::of(self.profile));
-        let (profile, level) = self.profile.seasonal(groups, slots.0.get(&panes)?)?;
+        let groups = groups.get_or_init(|| SeasonGroups::of(self.standard.profile));
+        let (profile, level) = self.standard.profile.seasonal(groups, slots.0.get(&panes)?)?;
         Some((profile, groups, level))
     }
 }
@@ -111,6 +112,7 @@ impl<'a> Against<'a> {
 mod tests {
     use super::*;
     use crate::event::Value;
+    use crate::measure::Figures;
     use crate::reference::{BuildOptions, ProfileBuilder};
     use crate::words::Name;
 
@@ -134,8 +136,9 @@ mod tests {
     fn a_window_that_reaches_back_takes_the_dependence_of_its_length_or_else_of_a_window() {
         let grid = Grid::new(6 * HOUR_MS, HOUR_MS, HOUR_MS).unwrap().growing_to(48 * HOUR_MS).unwrap();
         let feature = calibrated(&[(1, Some(2.0)), (6, Some(4.0)), (12, Some(5.0)), (24, None)]);
-        let slots = Slots::default();
-        let of = |panes, filled| Against::new(&feature, &slots, grid, filled).calibration(panes);
+        let (slots, figures) = (Slots::default(), Figures::of(&feature));
+        let standard = Standard::new(&feature, &figures);
+        let of = |panes, filled| Against::new(standard, &slots, grid, filled).calibration(panes);
         let shape = |panes| of(panes, 48).unwrap().shape;
         assert_eq!([shape(1), shape(6), shape(12)], [Some(2.0), Some(4.0), Some(5.0)]);
         // Of twenty-four hours the reference has too few chunks to tell.

@@ -15,6 +15,7 @@ const FAR: f64 = 1e150;
 const TINY: f64 = f64::from_bits(500 << 52);
 
 /// Where numbers are clipped.
+#[derive(Debug)]
 pub(super) struct ClippingRange {
     /// What numbers are taken times, so that neither the width nor its inverse is too large.
     factor: f64,
@@ -49,11 +50,6 @@ impl ClippingRange {
         // Numbers are finite here, so that plain comparisons, which are quicker, are enough.
         let place = if place > 0.0 { place } else { 0.0 };
         if place < 1.0 { place } else { 1.0 }
-    }
-
-    /// Where each of `numbers` is clipped to.
-    pub fn all_clipped(&self, numbers: &[f64]) -> Vec<f64> {
-        numbers.iter().map(|number| self.clipped(*number)).collect()
     }
 
     /// Mean and standard deviation of the clipped numbers that `digest` stands for.
@@ -98,14 +94,8 @@ pub(super) struct Certain {
 }
 
 impl Certain {
-    /// What `sketch`, counted in `cells`, says, whose upper ends are clipped to `ends`; `None` where it has
-    /// no rows.
-    pub fn of(
-        cells: &OrderedCells,
-        ends: &[f64],
-        range: &ClippingRange,
-        sketch: &FeatureSketch,
-    ) -> Option<Certain> {
+    /// What `sketch`, counted in `cells`, says; `None` where it has no rows.
+    pub fn of(cells: &OrderedCells, range: &ClippingRange, sketch: &FeatureSketch) -> Option<Certain> {
         let (min, max) = sketch.detail.digest.extremes()?;
         let (least, greatest) = (range.clipped(min), range.clipped(max));
         let (mut middles, mut halves, mut squares) = (Places::about(least), 0.0, 0.0);
@@ -121,9 +111,10 @@ impl Certain {
         let (first, last) = (cells.locate(min), cells.locate(max));
         let (counts, atoms) = (&sketch.tally.cells[first..=last], &cells.atoms()[first..=last]);
         let mut start = least;
-        for ((end, count), is_atom) in ends[first..last].iter().zip(counts).zip(atoms) {
-            add(start, *end, *is_atom, *count);
-            start = *end;
+        for ((edge, count), is_atom) in cells.edges()[first..last].iter().zip(counts).zip(atoms) {
+            let end = range.clipped(*edge);
+            add(start, end, *is_atom, *count);
+            start = end;
         }
         add(start, greatest, atoms[last - first], counts[last - first]);
         let rows = middles.rows;

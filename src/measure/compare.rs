@@ -15,6 +15,7 @@ use super::psi::psi;
 use super::significance::{
     PooledTest, kolmogorov_p, missing_p, most_frequent_p, pooled_categories, pooled_ordered, unseen_p,
 };
+use super::standard::{Figures, Standard};
 use super::wasserstein::wasserstein;
 use super::z_score::{missing_z_score, z_score};
 use crate::reference::FeatureProfile;
@@ -51,17 +52,25 @@ impl Comparison {
 
 /// Compares `window` with `reference`; both must be counted in the reference's cells.
 pub fn compare(reference: &FeatureProfile, window: &FeatureSketch, dependence: Dependence) -> Comparison {
-    let pooled = pooled(reference, &window.tally, dependence);
-    let measures = measures(reference, window, pooled.as_ref());
-    let answer =
-        |outcome: Result<Tested, Untestable>| outcome.map_or_else(Answer::Untestable, Answer::Tested);
-    Comparison {
-        rows: window.tally.valid(),
-        reference_rows: reference.valid(),
-        shape: answer(shape(reference, &window.tally, &measures, pooled, dependence)),
-        missing: answer(missing(&reference.sketch.tally, &window.tally, &measures, dependence)),
-        unseen: answer(unseen(reference, &window.tally, dependence)),
-        measures,
+    Standard::new(reference, &Figures::of(reference)).compare(window, dependence)
+}
+
+impl Standard<'_> {
+    /// Compares `window` with this, in whose cells it must be counted.
+    pub fn compare(&self, window: &FeatureSketch, dependence: Dependence) -> Comparison {
+        let reference = self.profile;
+        let pooled = pooled(reference, &window.tally, dependence);
+        let measures = measures(*self, window, pooled.as_ref());
+        let answer =
+            |outcome: Result<Tested, Untestable>| outcome.map_or_else(Answer::Untestable, Answer::Tested);
+        Comparison {
+            rows: window.tally.valid(),
+            reference_rows: reference.valid(),
+            shape: answer(shape(reference, &window.tally, &measures, pooled, dependence)),
+            missing: answer(missing(&reference.sketch.tally, &window.tally, &measures, dependence)),
+            unseen: answer(unseen(reference, &window.tally, dependence)),
+            measures,
+        }
     }
 }
 
@@ -108,8 +117,8 @@ fn cells<'a>(
     (counts, (other(before), other(now) + window.unseen))
 }
 
-fn measures(reference: &FeatureProfile, window: &FeatureSketch, pooled: Option<&PooledTest>) -> Measures {
-    let sketch = &reference.sketch;
+fn measures(standard: Standard<'_>, window: &FeatureSketch, pooled: Option<&PooledTest>) -> Measures {
+    let (reference, sketch) = (standard.profile, &standard.profile.sketch);
     let bins = Bins::of(reference, window);
     let curves = match &*reference.basis {
         Basis::Ordered(cells) => Curves::of(cells, sketch, window),
@@ -122,7 +131,7 @@ fn measures(reference: &FeatureProfile, window: &FeatureSketch, pooled: Option<&
         hellinger: bins.as_ref().map(hellinger),
         wasserstein: curves.as_ref().and_then(|curves| wasserstein(curves, sketch, window)),
         chi_square: pooled.map(chi_square),
-        z_score: z_score(reference, window),
+        z_score: z_score(standard, window),
         missing_z_score: missing_z_score(&sketch.tally, &window.tally),
     }
 }

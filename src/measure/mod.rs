@@ -30,6 +30,7 @@ mod psi;
 mod quantile;
 pub mod sequential;
 pub mod significance;
+mod standard;
 mod summary;
 #[cfg(test)]
 mod testdata;
@@ -43,5 +44,5 @@ pub use distribution::{Distribution, distribution};
 pub use list::{MEASURES, Measure, MeasureInfo, MeasureValue, Measures, PerMeasure, Range};
 pub use new_categories::{CategoryCount, new_categories};
 pub use psi::{BinShare, top_bins};
+pub use standard::{Figures, Standard};
 pub use summary::Summary;
-pub use wasserstein::tail_rules;

@@ -40,7 +40,7 @@ pub(super) fn wasserstein(
 
 /// Whether a tail makes the standard deviation of `reference`: it is over five times what the middle
 /// half of the values would have it. What is measured by it then looks small.
-pub fn tail_rules(reference: &FeatureProfile) -> bool {
+pub(super) fn tail_rules(reference: &FeatureProfile) -> bool {
     let digest = &reference.sketch.detail.digest;
     scale(&reference.sketch)
         .zip(digest.quantiles([0.25, 0.75]))

@@ -18,14 +18,16 @@
 
 use super::MeasureValue;
 use super::clipped::{Certain, ClippingRange};
+use super::standard::Standard;
 use crate::reference::FeatureProfile;
 use crate::sketch::{Basis, FeatureSketch, OrderedCells, Tally};
 use crate::words::Kind;
 
 /// How far the mean of `window` is from that of `reference`; `None` also for categories.
-pub(super) fn z_score(reference: &FeatureProfile, window: &FeatureSketch) -> Option<MeasureValue> {
+pub(super) fn z_score(reference: Standard<'_>, window: &FeatureSketch) -> Option<MeasureValue> {
+    let Standard { profile: reference, figures } = reference;
     match &*reference.basis {
-        Basis::Ordered(cells) => of_numbers(cells, &reference.sketch, window),
+        Basis::Ordered(cells) => of_numbers(cells, figures.clipped.as_ref()?, window),
         Basis::Categories(_) if reference.kind == Kind::Boolean => {
             // False, true, and the cell of others, which a boolean has not.
             let side = |tally: &Tally| Side::of(tally.cells.iter().copied().zip([0.0, 1.0, 0.0]));
@@ -48,16 +50,27 @@ fn of_counts(window: Side, reference: Side) -> Option<MeasureValue> {
     (error > 0.0).then_some(MeasureValue::exact(score, score))
 }
 
-fn of_numbers(
-    cells: &OrderedCells,
-    reference: &FeatureSketch,
-    window: &FeatureSketch,
-) -> Option<MeasureValue> {
-    let range = ClippingRange::of(cells, reference)?;
-    let ends = range.all_clipped(cells.edges());
-    let certain = Certain::of(cells, &ends, &range, reference)?;
-    let reference = Side::within(&certain, range.estimate(&reference.detail.digest));
-    let certain = Certain::of(cells, &ends, &range, window)?;
+/// What the score takes of a reference of numbers.
+#[derive(Debug)]
+pub(super) struct Clipped {
+    range: ClippingRange,
+    side: Side,
+}
+
+impl Clipped {
+    /// That of `reference`; `None` of categories, and where there is nothing to score by.
+    pub fn of(reference: &FeatureProfile) -> Option<Clipped> {
+        let Basis::Ordered(cells) = &*reference.basis else { return None };
+        let range = ClippingRange::of(cells, &reference.sketch)?;
+        let certain = Certain::of(cells, &range, &reference.sketch)?;
+        let side = Side::within(&certain, range.estimate(&reference.sketch.detail.digest));
+        Some(Clipped { range, side })
+    }
+}
+
+fn of_numbers(cells: &OrderedCells, reference: &Clipped, window: &FeatureSketch) -> Option<MeasureValue> {
+    let Clipped { range, side: reference } = reference;
+    let certain = Certain::of(cells, range, window)?;
     let window = Side::within(&certain, range.estimate(&window.detail.digest));
     let error =
         |deviation: f64| (Side { deviation, ..window }.squared_error() + reference.squared_error()).sqrt();
@@ -113,22 +126,27 @@ impl Side {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Figures;
     use crate::measure::testdata::{
         Expected, assert_close, categories, discrete, numbers, ordered, sketch, texts,
     };
     use crate::sketch::quantile_of_sorted;
     use proptest::prelude::*;
 
+    fn scored(reference: &FeatureProfile, window: &FeatureSketch) -> Option<MeasureValue> {
+        z_score(Standard::new(reference, &Figures::of(reference)), window)
+    }
+
     fn score_of(reference: &FeatureProfile, values: &[f64]) -> Option<f64> {
         let window = sketch(reference.kind, &reference.basis, numbers(values));
-        z_score(reference, &window).map(|found| found.value)
+        scored(reference, &window).map(|found| found.value)
     }
 
     #[test]
     fn an_independent_computation_lies_within_the_bounds_and_near_the_value() {
         for case in Expected::load().samples {
             let (reference, window) = case.sketched();
-            let found = z_score(&reference, &window);
+            let found = scored(&reference, &window);
             let Some(expected) = case.z_clipped else {
                 // One row alone has no variance elsewhere; here the reference's is enough.
                 assert_eq!(found.is_some(), case.window.len() == 1, "{}", case.name);
@@ -164,7 +182,7 @@ mod tests {
         let reference = ordered(Kind::Continuous, edges, vec![], &values);
         let found = |moved: f64| {
             let moved: Vec<f64> = values.iter().map(|value| value + moved).collect();
-            z_score(&reference, &sketch(Kind::Continuous, &reference.basis, numbers(&moved))).unwrap()
+            scored(&reference, &sketch(Kind::Continuous, &reference.basis, numbers(&moved))).unwrap()
         };
         let (up, stays, down) = (found(10.0), found(0.1), found(-10.0));
         assert!(0.0 < up.low && up.corrected == up.low && up.low < up.value, "{up:?}");
@@ -190,8 +208,8 @@ mod tests {
             FeatureProfile { kind: Kind::Boolean, ..categories(&[("false", 600), ("true", 400)], &[]) };
         let window = sketch(Kind::Boolean, &reference.basis, texts(&[("false", 40), ("true", 60)]));
         let expected = 0.2 / (0.24_f64 / 99.0 + 0.24 / 999.0).sqrt();
-        assert_close(z_score(&reference, &window).unwrap().value, expected, 1e-12, &"boolean");
-        assert_eq!(z_score(&categories(&[("a", 1), ("b", 1)], &[]), &window), None);
+        assert_close(scored(&reference, &window).unwrap().value, expected, 1e-12, &"boolean");
+        assert_eq!(scored(&categories(&[("a", 1), ("b", 1)], &[]), &window), None);
     }
 
     #[test]
@@ -249,7 +267,7 @@ mod tests {
             edges.sort_by(f64::total_cmp);
             edges.dedup();
             let reference = ordered(Kind::Continuous, edges, vec![], &a);
-            let found = z_score(&reference, &sketch(Kind::Continuous, &reference.basis, numbers(&b)));
+            let found = scored(&reference, &sketch(Kind::Continuous, &reference.basis, numbers(&b)));
             let expected = exact(&a, &b);
             prop_assert_eq!(found.is_some(), expected.is_some());
             if let (Some(found), Some(expected)) = (found, expected) {

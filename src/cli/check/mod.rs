@@ -15,7 +15,7 @@ use crate::config::{Config, load_expectations};
 use crate::engine::{FeatureContext, Sides, model_state, worst};
 use crate::error::{Error, Result};
 use crate::files::parse_row_range;
-use crate::measure::{Comparison, Dependence, benjamini_hochberg, compare, holm};
+use crate::measure::{Comparison, Dependence, Figures, Standard, benjamini_hochberg, holm};
 use crate::policy::record::FeatureReport;
 use crate::policy::{Expectations, ModelSettings, Total, judgeable, strongest};
 use crate::reference::{FeatureProfile, Profile};
@@ -168,11 +168,12 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     let asked = profile.features().iter().filter(|feature| args.preset.wants(role(feature)));
     let profile = Profile::new(profile.rows(), asked.cloned().collect());
     let current = current::load(&args.current, args.current_rows.clone(), &args.columns, &profile)?;
-    let comparisons: Vec<Comparison> = profile
-        .features()
-        .iter()
+    let figures: Vec<Figures> = profile.features().iter().map(Figures::of).collect();
+    let standards =
+        || profile.features().iter().zip(&figures).map(|(profile, figures)| Standard::new(profile, figures));
+    let comparisons: Vec<Comparison> = standards()
         .zip(&current.sketches)
-        .map(|(p, sketch)| compare(p, sketch, INDEPENDENT))
+        .map(|(standard, sketch)| standard.compare(sketch, INDEPENDENT))
         .collect();
     let questions = profile.features().iter().zip(&comparisons).flat_map(|(feature, comparison)| {
         let asked = judgeable(comparison, current.rows, MIN_ROWS);
@@ -181,12 +182,12 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     });
     let level = level(questions.map(|(_, tested)| tested.p_certain), args.q, args.fwer);
     let context = FeatureContext { settings: &model, level };
-    let parts = profile.features().iter().zip(&current.sketches).zip(&comparisons);
+    let parts = standards().zip(&current.sketches).zip(&comparisons);
     let judged: Vec<_> = parts
-        .map(|((profile, sketch), comparison)| {
+        .map(|((standard, sketch), comparison)| {
             let mut answers = strongest(comparison, current.rows, MIN_ROWS, &[]);
-            answers.retain(|answer| args.preset.asks(role(profile), answer.question));
-            context.judge(Sides::new(profile, sketch), comparison, answers)
+            answers.retain(|answer| args.preset.asks(role(standard.profile), answer.question));
+            context.judge(Sides::new(standard, sketch), comparison, answers)
         })
         .collect();
     let verdict = worst(true, &judged);
