@@ -8,8 +8,8 @@ use super::basis::hash_of;
 use crate::words::Name;
 use std::collections::BTreeMap;
 
-/// How many names are kept when nothing else is said.
-const DEFAULT_CAP: usize = 1000;
+/// The cap of a sample that has none of its own: what is merged into it brings one. Records can say it.
+const NO_CAP: usize = i32::MAX as usize;
 
 /// Bottom-k names with exact counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Unseen {
 
 impl Default for Unseen {
     fn default() -> Self {
-        Unseen::with_cap(DEFAULT_CAP)
+        Unseen::with_cap(NO_CAP)
     }
 }
 
@@ -82,6 +82,16 @@ mod tests {
         let mut unseen = Unseen::with_cap(cap);
         names.iter().for_each(|name| unseen.add(&name.to_string(), 1));
         unseen
+    }
+
+    #[test]
+    fn a_sample_without_a_cap_takes_on_that_of_the_first_one_merged() {
+        let names: Vec<u8> = (0..40).collect();
+        for cap in [10, 5000] {
+            let mut merged = Unseen::default();
+            merged.merge(&of(&names, cap));
+            assert_eq!((merged.cap(), merged.iter().count()), (cap, cap.min(40)));
+        }
     }
 
     proptest! {
