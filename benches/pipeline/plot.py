@@ -35,12 +35,14 @@ def panel(at, name, cases, found):
     for value in cases.values():
         yield f'<text x="{x(value):.1f}" y="{TOP + HEIGHT + 15}" text-anchor="middle">{value:,}</text>'
     for system, (_, colour) in SYSTEMS.items():
+        # Below its points, so that labels of the two don't meet.
+        apart = 15 if system == "bare" else -7
         points = [(x(value), found[case, system]) for case, value in cases.items() if (case, system) in found]
         line = " ".join(f"{across:.1f},{y(cpu):.1f}" for across, cpu in points)
         yield f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
         for across, cpu in points:
             yield f'<circle cx="{across:.1f}" cy="{y(cpu):.1f}" r="3" fill="{colour}"/>'
-            yield f'<text x="{across:.1f}" y="{y(cpu) - 7:.1f}" text-anchor="middle" fill="{colour}">{cpu:.1f}</text>'
+            yield f'<text x="{across:.1f}" y="{y(cpu) + apart:.1f}" text-anchor="middle" fill="{colour}">{cpu:.1f}</text>'
 
 
 def y(cpu):
