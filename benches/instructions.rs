@@ -19,7 +19,7 @@ use support::stages::Stages;
 use support::windows::World;
 use support::{NARROW, OneSchema, Shape, WIDE};
 
-/// As the binary has it.
+/// It costs the same wherever it runs; the binary is on the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

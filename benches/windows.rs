@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Command;
 use support::windows::World;
 
-/// As the binary has it.
+/// It costs the same wherever it runs; the binary is on the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
