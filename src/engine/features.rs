@@ -51,9 +51,7 @@ pub(super) fn measure_window(
         report.dependence = against.calibration(panes).and_then(|found| found.shape);
         Measured { comparison, report, parts, min_rows, filled: state.filled(grid) }
     };
-    let standards =
-        profile.features().iter().zip(figures).map(|(profile, figures)| Standard::new(profile, figures));
-    standards.zip(sketches).enumerate().map(measure).collect()
+    Standard::all(profile, figures).zip(sketches).enumerate().map(measure).collect()
 }
 
 /// The answers for which `tally` has at least `min_rows` rows.

@@ -16,7 +16,6 @@ use crate::policy::record::{
 use crate::policy::{
     Decision, Due, HourlyLimit, IncidentBook, JudgedFeature, ModelSettings, Step, judgeable, level, report_id,
 };
-use crate::reference::FeatureProfile;
 use crate::sketch::Tally;
 use crate::words::{ModelKey, Name, Pane, Role, Severity, Time, Verdict};
 use std::collections::BTreeMap;
@@ -241,24 +240,19 @@ impl Judging<'_> {
     ) -> Vec<JudgedFeature> {
         let context = FeatureContext { settings: self.of_model, level: self.level };
         let (all_rows, grid) = (candidate.info.events, self.settings.grid);
-        let standards = held.profile.features().iter().zip(&*candidate.figures);
-        let features = standards.zip(measured).enumerate();
-        let judge =
-            |(at, ((profile, figures), measured)): (usize, ((&FeatureProfile, &Figures), Measured))| {
-                let standard = Standard::new(profile, figures);
-                let sketch_of = |panes| state.window.sketch_of(at, panes);
-                let mut judged =
-                    measured.judge(standard, &context, all_rows, grid, &candidate.slots, sketch_of);
-                judged.report.early = state.tests.support(at);
-                let last = state.window.panes().next_back().filter(|(_, pane)| at < pane.tallies().len());
-                judged.gone = last.and_then(|(_, pane)| {
-                    let mut tally = Tally::default();
-                    pane.tallies().add_to(at, &mut tally);
-                    gone(profile, &tally)
-                });
-                judged
-            };
-        features.map(judge).collect()
+        let judge = |(at, (standard, measured)): (usize, (Standard<'_>, Measured))| {
+            let sketch_of = |panes| state.window.sketch_of(at, panes);
+            let mut judged = measured.judge(standard, &context, all_rows, grid, &candidate.slots, sketch_of);
+            judged.report.early = state.tests.support(at);
+            let last = state.window.panes().next_back().filter(|(_, pane)| at < pane.tallies().len());
+            judged.gone = last.and_then(|(_, pane)| {
+                let mut tally = Tally::default();
+                pane.tallies().add_to(at, &mut tally);
+                gone(standard.profile, &tally)
+            });
+            judged
+        };
+        Standard::all(&held.profile, &candidate.figures).zip(measured).enumerate().map(judge).collect()
     }
 
     fn incidents(

@@ -4,7 +4,7 @@
 use super::summary::Summary;
 use super::wasserstein::tail_rules;
 use super::z_score::Clipped;
-use crate::reference::FeatureProfile;
+use crate::reference::{FeatureProfile, Profile};
 
 /// Figures of a feature of the reference that no window changes, worked out once.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ impl<'a> Standard<'a> {
     /// `profile` with its own `figures`.
     pub fn new(profile: &'a FeatureProfile, figures: &'a Figures) -> Self {
         Standard { profile, figures }
+    }
+
+    /// All features of `profile`, with their `figures` in the same order.
+    pub fn all(profile: &'a Profile, figures: &'a [Figures]) -> impl Iterator<Item = Standard<'a>> {
+        let both = profile.features().iter().zip(figures);
+        both.map(|(profile, figures)| Standard { profile, figures })
     }
 
     /// What people read of it.

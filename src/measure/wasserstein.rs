@@ -71,8 +71,8 @@ fn bounds(curves: &Curves<'_>, scale: f64) -> Option<(f64, f64)> {
             bounds.add((edges[1] - edges[0]) / scale, (f[0], f[1]), (g[0], g[1]));
         }
     }
-    let mut seen = None;
-    for cell in ends.into_iter().filter(|cell| seen.replace(*cell) != Some(*cell)) {
+    // Within them one may not have begun, or have ended.
+    for cell in (0..4).filter(|at| *at == 0 || ends[*at] != ends[*at - 1]).map(|at| ends[at]) {
         let (mut from, end) = (cells.lower(cell).max(extremes[0]), cells.upper(cell).min(extremes[3]));
         while from < end {
             let to = extremes.iter().find(|extreme| **extreme > from).map_or(end, |extreme| extreme.min(end));

@@ -109,13 +109,13 @@ impl Centroids {
     }
 }
 
-/// The line from one point to the other, at `rank`.
 /// How far about its mean a centroid's rows lie: as far as to the nearer neighbour. A row alone is a value.
 fn reach(below: f64, above: f64, rows: f64) -> f64 {
     let nearer = if below < above { below } else { above };
     if rows == 1.0 { 0.0 } else { nearer }
 }
 
+/// The line from one point to the other, at `rank`.
 fn between((before, low): (f64, f64), (after, high): (f64, f64), rank: f64) -> f64 {
     let part = ((rank - before) / (after - before).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
     (low * (1.0 - part) + high * part).clamp(low, high)

@@ -169,9 +169,7 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     let profile = Profile::new(profile.rows(), asked.cloned().collect());
     let current = current::load(&args.current, args.current_rows.clone(), &args.columns, &profile)?;
     let figures: Vec<Figures> = profile.features().iter().map(Figures::of).collect();
-    let standards =
-        || profile.features().iter().zip(&figures).map(|(profile, figures)| Standard::new(profile, figures));
-    let comparisons: Vec<Comparison> = standards()
+    let comparisons: Vec<Comparison> = Standard::all(&profile, &figures)
         .zip(&current.sketches)
         .map(|(standard, sketch)| standard.compare(sketch, INDEPENDENT))
         .collect();
@@ -182,7 +180,7 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
     });
     let level = level(questions.map(|(_, tested)| tested.p_certain), args.q, args.fwer);
     let context = FeatureContext { settings: &model, level };
-    let parts = standards().zip(&current.sketches).zip(&comparisons);
+    let parts = Standard::all(&profile, &figures).zip(&current.sketches).zip(&comparisons);
     let judged: Vec<_> = parts
         .map(|((standard, sketch), comparison)| {
             let mut answers = strongest(comparison, current.rows, MIN_ROWS, &[]);
