@@ -19,10 +19,6 @@ use support::stages::Stages;
 use support::windows::World;
 use support::{NARROW, OneSchema, Shape, WIDE};
 
-/// It costs the same wherever it runs; the binary is on the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The name, the unit that is counted, and how many of them a run has.
 const CASES: [(&str, &str, u64); 6] = [
     ("json_25", "event", 4_000),

@@ -8,10 +8,6 @@ use std::fs;
 use std::process::Command;
 use support::windows::World;
 
-/// It costs the same wherever it runs; the binary is on the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Features of a model.
 const WIDTH: usize = 1000;
 /// Features, rows of a pane, panes of a window.
