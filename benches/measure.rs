@@ -3,7 +3,7 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use driftline::event::Value;
-use driftline::measure::{Dependence, compare, top_bins};
+use driftline::measure::{Bins, Dependence, compare};
 use driftline::reference::{BuildOptions, FeatureProfile, ProfileBuilder};
 use driftline::sketch::{Accumulator, FeatureSketch};
 use driftline::words::{Kind, Name};
@@ -67,7 +67,8 @@ fn measure(criterion: &mut Criterion) {
             bench.iter(|| black_box(compare(black_box(&reference), black_box(&window), Dependence::NONE)));
         });
         group.bench_function(format!("top_bins/{}", column.0), |bench| {
-            bench.iter(|| black_box(top_bins(black_box(&reference), black_box(&window))));
+            let top = || Bins::of(black_box(&reference), black_box(&window)).map(|bins| bins.top());
+            bench.iter(|| black_box(top()));
         });
         group.bench_function(format!("merge_24_panes/{}", column.0), |bench| {
             bench.iter_batched(|| &panes, |panes| black_box(merged(panes)), BatchSize::SmallInput);

@@ -2,9 +2,7 @@
 
 use super::model::SegmentState;
 use super::season::{Against, Seasonal, Slots};
-use crate::measure::{
-    Comparison, Figures, MEASURES, MIN_ROWS, Standard, Summary, distribution, new_categories, top_bins,
-};
+use crate::measure::{Bins, Comparison, Figures, MEASURES, MIN_ROWS, Standard, Summary, new_categories};
 use crate::policy::record::{FeatureReport, FeatureWarning, Suffix, Summaries, Tests};
 use crate::policy::{Answered, Gone, JudgedFeature, ModelSettings, Part, judge, strongest};
 use crate::reference::{FeatureProfile, Profile};
@@ -38,15 +36,17 @@ pub(super) fn measure_window(
     let sketches = state.sketches(grid, panes, profile.features().len());
     let end = state.window.last().unwrap_or(Pane(0));
     let measure = |(at, (standard, sketch)): (usize, (Standard<'_>, FeatureSketch))| {
-        let against = Against::new(standard, slots, grid, state.filled(grid));
+        let against = Against::new(&standard, slots, grid, state.filled(grid));
         let mut parts = Vec::new();
         state.window.for_each_suffix(at, |panes, tally| {
             let start = grid.start(Pane(end.0 + 1 - i64::from(panes)));
-            let suffix = Suffix { panes, start, rows: tally.rows() };
-            parts.push(Part { suffix, p_certain: enough(tally, min_rows, against.p_certain(tally, panes)) });
+            let valid = tally.valid();
+            let suffix = Suffix { panes, start, rows: valid + tally.missing + tally.invalid };
+            let p_certain = enough((suffix.rows, valid), min_rows, against.p_certain(tally, panes));
+            parts.push(Part { suffix, p_certain });
         });
         let (comparison, seasonal) = against.compare(&sketch, panes);
-        let sides = Sides { standard, sketch: &sketch, seasonal: seasonal.as_ref() };
+        let sides = Sides { standard: &standard, sketch: &sketch, seasonal: seasonal.as_ref() };
         let mut report = describe(settings, sides, &comparison);
         report.dependence = against.calibration(panes).and_then(|found| found.shape);
         Measured { comparison, report, parts, min_rows, filled: state.filled(grid) }
@@ -54,10 +54,10 @@ pub(super) fn measure_window(
     Standard::all(profile, figures).zip(sketches).enumerate().map(measure).collect()
 }
 
-/// The answers for which `tally` has at least `min_rows` rows.
-fn enough(tally: &Tally, min_rows: u64, p: [Option<f64>; 3]) -> [Option<f64>; 3] {
+/// The answers for which there are at least `min_rows` of all rows, or of the valid ones.
+fn enough((rows, valid): (u64, u64), min_rows: u64, p: [Option<f64>; 3]) -> [Option<f64>; 3] {
     Question::ALL.map(|question| {
-        let rows = if question == Question::Missing { tally.rows() } else { tally.valid() };
+        let rows = if question == Question::Missing { rows } else { valid };
         p[question as usize].filter(|_| rows >= min_rows)
     })
 }
@@ -72,7 +72,7 @@ impl Measured {
     /// where these decide.
     pub fn judge(
         self,
-        standard: Standard<'_>,
+        standard: &Standard<'_>,
         context: &FeatureContext<'_>,
         all_rows: u64,
         grid: Grid,
@@ -117,7 +117,7 @@ pub fn gone(profile: &FeatureProfile, pane: &Tally) -> Option<Gone> {
 /// A feature of the reference and of a window.
 #[derive(Clone, Copy)]
 pub struct Sides<'a> {
-    standard: Standard<'a>,
+    standard: &'a Standard<'a>,
     sketch: &'a FeatureSketch,
     /// What they were compared as, where the reference has a season.
     seasonal: Option<&'a Seasonal>,
@@ -125,7 +125,7 @@ pub struct Sides<'a> {
 
 impl<'a> Sides<'a> {
     /// The two sides, compared as they are.
-    pub fn new(standard: Standard<'a>, sketch: &'a FeatureSketch) -> Self {
+    pub fn new(standard: &'a Standard<'a>, sketch: &'a FeatureSketch) -> Self {
         Sides { standard, sketch, seasonal: None }
     }
 }
@@ -168,6 +168,7 @@ fn describe(
             measure.threshold = feature.thresholds.measures.get(info.measure).map(|levels| levels.drift);
         }
     }
+    let bins = Bins::of(against, counted);
     let is_ruled = measures.wasserstein.is_some() && standard.has_heavy_tail();
     let warnings = if is_ruled { vec![FeatureWarning::HeavyTail] } else { vec![] };
     let summaries = Summaries { reference: standard.summary(), current: Summary::of(sketch, &profile.basis) };
@@ -188,8 +189,8 @@ fn describe(
         tests: Tests::default(),
         measures,
         summary: summaries,
-        top_bins: top_bins(against, counted),
-        distribution: distribution(against, counted),
+        top_bins: bins.as_ref().map(Bins::top).unwrap_or_default(),
+        distribution: bins.as_ref().map(Bins::distribution),
         new_categories: new_categories(sketch),
         warnings,
         season: seasonal.map(|seasonal| seasonal.level),

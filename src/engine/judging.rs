@@ -242,7 +242,7 @@ impl Judging<'_> {
         let (all_rows, grid) = (candidate.info.events, self.settings.grid);
         let judge = |(at, (standard, measured)): (usize, (Standard<'_>, Measured))| {
             let sketch_of = |panes| state.window.sketch_of(at, panes);
-            let mut judged = measured.judge(standard, &context, all_rows, grid, &candidate.slots, sketch_of);
+            let mut judged = measured.judge(&standard, &context, all_rows, grid, &candidate.slots, sketch_of);
             judged.report.early = state.tests.support(at);
             let last = state.window.panes().next_back().filter(|(_, pane)| at < pane.tallies().len());
             judged.gone = last.and_then(|(_, pane)| {

@@ -38,7 +38,7 @@ impl Slots {
 
 /// A feature's side of the reference.
 pub(super) struct Against<'a> {
-    standard: Standard<'a>,
+    standard: &'a Standard<'a>,
     /// Groups of cells are made when they are first asked for: most features show no part of a window.
     season: Option<(OnceCell<SeasonGroups>, &'a Slots)>,
     grid: Grid,
@@ -58,7 +58,7 @@ pub(super) struct Seasonal {
 }
 
 impl<'a> Against<'a> {
-    pub fn new(standard: Standard<'a>, slots: &'a Slots, grid: Grid, filled: u32) -> Self {
+    pub fn new(standard: &'a Standard<'a>, slots: &'a Slots, grid: Grid, filled: u32) -> Self {
         let has_season = standard.profile.season.is_some() && !slots.0.is_empty();
         let season = has_season.then(|| (OnceCell::new(), slots));
         Against { standard, season, grid, filled }
@@ -79,7 +79,7 @@ impl<'a> Against<'a> {
         let dependence = self.dependence(panes);
         match self.of(panes) {
             Some((profile, groups, _)) => p_certain(&profile, &groups.tally(tally), dependence),
-            None => p_certain(self.standard.profile, tally, dependence),
+            None => self.standard.p_certain(tally, dependence),
         }
     }
 
@@ -138,7 +138,7 @@ mod tests {
         let feature = calibrated(&[(1, Some(2.0)), (6, Some(4.0)), (12, Some(5.0)), (24, None)]);
         let (slots, figures) = (Slots::default(), Figures::of(&feature));
         let standard = Standard::new(&feature, &figures);
-        let of = |panes, filled| Against::new(standard, &slots, grid, filled).calibration(panes);
+        let of = |panes, filled| Against::new(&standard, &slots, grid, filled).calibration(panes);
         let shape = |panes| of(panes, 48).unwrap().shape;
         assert_eq!([shape(1), shape(6), shape(12)], [Some(2.0), Some(4.0), Some(5.0)]);
         // Of twenty-four hours the reference has too few chunks to tell.

@@ -10,37 +10,41 @@ use crate::words::{Kind, Name};
 use std::ops::Range;
 
 /// Both sides in bins; neither is empty.
-pub(super) struct Bins<'a> {
+pub struct Bins<'a> {
+    pub(super) basis: &'a Basis,
     /// In order.
-    pub bins: Vec<Bin<'a>>,
+    pub(super) bins: Vec<Bin<'a>>,
     /// Valid rows of the reference.
-    pub reference_rows: f64,
+    pub(super) reference_rows: f64,
     /// Valid rows of the window.
-    pub rows: f64,
+    pub(super) rows: f64,
 }
 
 impl<'a> Bins<'a> {
     /// The bins of `window` against `reference`; `None` where one has no valid row.
     pub fn of(reference: &'a FeatureProfile, window: &'a FeatureSketch) -> Option<Bins<'a>> {
-        let (m, n) = (reference.valid(), window.tally.valid());
-        let bins = || Bins { bins: bins(reference, window), reference_rows: m as f64, rows: n as f64 };
-        (m > 0 && n > 0).then(bins)
+        // Each valid row is in a bin.
+        let (basis, bins) = (&*reference.basis, bins(reference, window));
+        let rows = |of: fn(&Bin<'_>) -> u64| bins.iter().map(of).sum::<u64>();
+        let (m, n) = (rows(|bin| bin.reference), rows(|bin| bin.current));
+        let both = Bins { basis, bins, reference_rows: m as f64, rows: n as f64 };
+        (m > 0 && n > 0).then_some(both)
     }
 
     /// Shares of the reference's and the window's rows in `bin`.
-    pub fn shares(&self, bin: &Bin<'_>) -> (f64, f64) {
+    pub(super) fn shares(&self, bin: &Bin<'_>) -> (f64, f64) {
         (bin.reference as f64 / self.reference_rows, bin.current as f64 / self.rows)
     }
 
     /// The sum of a function of the two shares over all bins.
-    pub fn sum(&self, of: impl Fn(f64, f64) -> f64) -> f64 {
+    pub(super) fn sum(&self, of: impl Fn(f64, f64) -> f64) -> f64 {
         self.bins.iter().map(|bin| self.shares(bin)).map(|(p, q)| of(p, q)).sum()
     }
 
     /// What Σ (q-p)²/p is on average where nothing changed: `(B-1)(1/n + 1/m)` over B bins with a row
     /// on either side. Near equality psi is this sum, and the squares of the distances an eighth of
     /// it.
-    pub fn by_chance(&self) -> f64 {
+    pub(super) fn by_chance(&self) -> f64 {
         let filled = self.bins.iter().filter(|bin| bin.reference + bin.current > 0).count();
         filled.saturating_sub(1) as f64 * (1.0 / self.rows + 1.0 / self.reference_rows)
     }
@@ -79,7 +83,11 @@ fn bins<'a>(reference: &'a FeatureProfile, window: &'a FeatureSketch) -> Vec<Bin
         Basis::Ordered(cells) if reference.kind == Kind::Discrete => {
             (0..cells.len()).map(|cell| ordered(cell..cell + 1)).collect()
         }
-        Basis::Ordered(cells) => cells.bins().map(ordered).collect(),
+        Basis::Ordered(cells) => {
+            let mut bins = Vec::with_capacity(cells.bin_ends().len() + 1);
+            bins.extend(cells.bins().map(ordered));
+            bins
+        }
         Basis::Categories(categories) => {
             let named = |what, cell: usize| Bin {
                 what,

@@ -54,32 +54,36 @@ impl ClippingRange {
 
     /// Mean and standard deviation of the clipped numbers that `digest` stands for.
     pub fn estimate(&self, digest: &Digest) -> (f64, f64) {
-        let mut places = Places::about(digest.min().map_or(0.0, |min| self.clipped(min)));
-        let mut beyond = Vec::new();
+        let origin = digest.min().map_or(0.0, |min| self.clipped(min));
+        let (mut within, mut beyond) = (Places::about(origin), Places::about(origin));
         let mut add = |mean: f64, reach: f64, rows: f64| {
             let (middle, half) = (self.unbounded(mean), reach * self.factor * self.per_width);
             if half <= middle && middle + half <= 1.0 {
-                places.add(rows, middle, half);
+                within.add(rows, middle, half);
             } else {
-                beyond.push((mean - reach, mean + reach, rows));
+                self.add_beyond(mean - reach, mean + reach, rows, &mut beyond);
             }
         };
         match digest {
             Digest::Exact(values) => values.iter().for_each(|value| add(*value, 0.0, 1.0)),
             Digest::Compressed(centroids) => centroids.for_each(add),
         }
-        // What lies beyond the range is at its ends.
-        for (from, to, rows) in beyond {
-            let (from, to) = (self.place(from), self.place(to));
-            let width = (to - from).max(f64::MIN_POSITIVE);
-            let below = ((to.min(0.0) - from) / width).max(0.0);
-            let above = ((to - from.max(1.0)) / width).max(0.0);
-            let (from, to) = (from.clamp(0.0, 1.0), to.clamp(0.0, 1.0));
-            places.add(rows * below, 0.0, 0.0);
-            places.add(rows * (1.0 - below - above), from / 2.0 + to / 2.0, to / 2.0 - from / 2.0);
-            places.add(rows * above, 1.0, 0.0);
-        }
-        (places.mean(), places.deviation())
+        let all = within.and(&beyond);
+        (all.mean(), all.deviation())
+    }
+
+    /// Adds rows that lie evenly between two numbers, of which one at least is beyond the range: they are at its
+    /// end.
+    #[cold]
+    fn add_beyond(&self, from: f64, to: f64, rows: f64, places: &mut Places) {
+        let (from, to) = (self.place(from), self.place(to));
+        let width = (to - from).max(f64::MIN_POSITIVE);
+        let below = ((to.min(0.0) - from) / width).max(0.0);
+        let above = ((to - from.max(1.0)) / width).max(0.0);
+        let (from, to) = (from.clamp(0.0, 1.0), to.clamp(0.0, 1.0));
+        places.add(rows * below, 0.0, 0.0);
+        places.add(rows * (1.0 - below - above), from / 2.0 + to / 2.0, to / 2.0 - from / 2.0);
+        places.add(rows * above, 1.0, 0.0);
     }
 }
 
@@ -102,8 +106,8 @@ impl Certain {
         let mut add = |start: f64, end: f64, is_atom: bool, count: u64| {
             // Signed numbers are quicker to convert, and as good for counts.
             let (from, rows) = (if is_atom { end } else { start }, count as i64 as f64);
-            let half = (end - from) / 2.0;
-            middles.add(rows, from + half, 0.0);
+            let half = (end - from) * 0.5;
+            middles.add_point(rows, from + half);
             halves += rows * half;
             squares += rows * (half * half);
         };
@@ -141,13 +145,24 @@ impl Places {
         Places { origin, rows: 0.0, sum: 0.0, squares: 0.0 }
     }
 
+    /// Adds rows at a place.
+    fn add_point(&mut self, rows: f64, place: f64) {
+        let off = place - self.origin;
+        self.rows += rows;
+        self.sum += rows * off;
+        self.squares += rows * (off * off);
+    }
+
     /// Adds rows that lie evenly about a place, so far on either side.
     fn add(&mut self, rows: f64, middle: f64, half: f64) {
-        const THIRD: f64 = 1.0 / 3.0;
-        let middle = middle - self.origin;
-        self.rows += rows;
-        self.sum += rows * middle;
-        self.squares += rows * (middle * middle + half * half * THIRD);
+        self.add_point(rows, middle);
+        self.squares += rows * (half * half * (1.0 / 3.0));
+    }
+
+    /// These and `others`, about the same place.
+    fn and(&self, others: &Places) -> Places {
+        let (rows, sum) = (self.rows + others.rows, self.sum + others.sum);
+        Places { origin: self.origin, rows, sum, squares: self.squares + others.squares }
     }
 
     fn mean(&self) -> f64 {

@@ -4,23 +4,23 @@
 //! verdicts are not here.
 
 use super::Measures;
-use super::answer::{Answer, Dependence, Sizes, Tested, Untestable, enough};
+use super::answer::{Answer, Dependence, Tested, Untestable};
 use super::bins::Bins;
 use super::chi_square::chi_square;
+use super::cumulative::Cumulative;
 use super::curve::Curves;
 use super::hellinger::hellinger;
 use super::jensen_shannon::jensen_shannon;
-use super::ks::{distance_at_ends, ks};
+use super::ks::ks;
 use super::psi::psi;
-use super::significance::{
-    PooledTest, kolmogorov_p, missing_p, most_frequent_p, pooled_categories, pooled_ordered, unseen_p,
-};
+use super::questions::Sides;
+use super::significance::PooledTest;
 use super::standard::{Figures, Standard};
 use super::wasserstein::wasserstein;
 use super::z_score::{missing_z_score, z_score};
 use crate::reference::FeatureProfile;
-use crate::sketch::{Basis, FeatureSketch, Tally};
-use crate::words::{Kind, Question};
+use crate::sketch::{Basis, FeatureSketch};
+use crate::words::Question;
 
 /// A feature of a window against its reference.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,72 +58,42 @@ pub fn compare(reference: &FeatureProfile, window: &FeatureSketch, dependence: D
 impl Standard<'_> {
     /// Compares `window` with this, in whose cells it must be counted.
     pub fn compare(&self, window: &FeatureSketch, dependence: Dependence) -> Comparison {
-        let reference = self.profile;
-        let pooled = pooled(reference, &window.tally, dependence);
-        let measures = measures(*self, window, pooled.as_ref());
+        let sides = self.sides(&window.tally);
+        let pooled = sides.pooled(dependence);
+        let measures = measures(self, window, &sides, pooled.as_ref());
         let answer =
             |outcome: Result<Tested, Untestable>| outcome.map_or_else(Answer::Untestable, Answer::Tested);
         Comparison {
-            rows: window.tally.valid(),
-            reference_rows: reference.valid(),
-            shape: answer(shape(reference, &window.tally, &measures, pooled, dependence)),
-            missing: answer(missing(&reference.sketch.tally, &window.tally, &measures, dependence)),
-            unseen: answer(unseen(reference, &window.tally, dependence)),
+            rows: sides.rows,
+            reference_rows: self.counted().rows,
+            shape: answer(sides.shape(&measures, pooled, dependence)),
+            missing: answer(sides.missing(&measures, dependence)),
+            unseen: answer(sides.unseen(dependence)),
             measures,
         }
     }
 }
 
-/// The certain p-value of each question, in the order of [`Question::ALL`], from counts alone; `None`
-/// where it can't be judged. The same as `compare` gives, and much cheaper.
-pub fn p_certain(reference: &FeatureProfile, window: &Tally, dependence: Dependence) -> [Option<f64>; 3] {
-    let shape = || {
-        let (n, m) = enough(window.valid(), reference.valid(), dependence.shape).ok()?;
-        match &*reference.basis {
-            Basis::Ordered(_) if reference.kind == Kind::Continuous => {
-                let low = distance_at_ends(&reference.sketch.tally.cells, &window.cells)?;
-                Some(kolmogorov_p(low, n, m, dependence.shape))
-            }
-            _ => counted_p(reference, window, pooled(reference, window, dependence), dependence),
-        }
-    };
-    let missing = missing(&reference.sketch.tally, window, &Measures::default(), dependence);
-    let unseen = unseen(reference, window, dependence);
-    [shape(), missing.ok().map(|test| test.p_certain), unseen.ok().map(|test| test.p_certain)]
-}
-
-/// The test of pooled cells; `None` for continuous features, and where too few cells remain.
-fn pooled(reference: &FeatureProfile, window: &Tally, dependence: Dependence) -> Option<PooledTest> {
-    let (counts, others) = cells(reference, window);
-    match &*reference.basis {
-        _ if reference.kind == Kind::Continuous => None,
-        Basis::Ordered(_) => pooled_ordered(counts, dependence.shape),
-        Basis::Categories(_) => pooled_categories(counts, others, dependence.shape),
-    }
-}
-
-/// Counts of the reference and of the window by cell, and those of categories without one of their own.
-fn cells<'a>(
-    reference: &'a FeatureProfile,
-    window: &'a Tally,
-) -> (impl Iterator<Item = (u64, u64)> + Clone + use<'a>, (u64, u64)) {
-    let named = match &*reference.basis {
-        Basis::Ordered(cells) => cells.len(),
-        Basis::Categories(categories) => categories.names().len(),
-    };
-    let (before, now) = (&reference.sketch.tally.cells, &window.cells);
-    let other = |cells: &[u64]| cells.get(named).copied().unwrap_or_default();
-    let counts = before.iter().copied().zip(now.iter().copied()).take(named);
-    (counts, (other(before), other(now) + window.unseen))
-}
-
-fn measures(standard: Standard<'_>, window: &FeatureSketch, pooled: Option<&PooledTest>) -> Measures {
+fn measures(
+    standard: &Standard<'_>,
+    window: &FeatureSketch,
+    sides: &Sides<'_>,
+    pooled: Option<&PooledTest>,
+) -> Measures {
     let (reference, sketch) = (standard.profile, &standard.profile.sketch);
     let bins = Bins::of(reference, window);
-    let curves = match &*reference.basis {
-        Basis::Ordered(cells) => Curves::of(cells, sketch, window),
-        Basis::Categories(_) => None,
+    let counted = standard.counted();
+    let passed = match &counted.passed {
+        Some(before) => Cumulative::of(&window.tally.cells).map(|now| (before, now)),
+        None => None,
     };
+    let curves = match (&*reference.basis, &passed) {
+        (Basis::Ordered(cells), Some((before, now))) => {
+            Some(Curves::of(cells, (before, &sketch.detail.digest), (now, &window.detail.digest)))
+        }
+        _ => None,
+    };
+    let (reference_bad, bad) = sides.bad();
     Measures {
         psi: bins.as_ref().map(psi),
         ks: curves.as_ref().map(ks),
@@ -132,80 +102,19 @@ fn measures(standard: Standard<'_>, window: &FeatureSketch, pooled: Option<&Pool
         wasserstein: curves.as_ref().and_then(|curves| wasserstein(curves, sketch, window)),
         chi_square: pooled.map(chi_square),
         z_score: z_score(standard, window),
-        missing_z_score: missing_z_score(&sketch.tally, &window.tally),
+        missing_z_score: missing_z_score((reference_bad, counted.rows), (bad, sides.rows)),
     }
-}
-
-fn shape(
-    reference: &FeatureProfile,
-    window: &Tally,
-    measures: &Measures,
-    pooled: Option<PooledTest>,
-    dependence: Dependence,
-) -> Result<Tested, Untestable> {
-    let factor = dependence.shape;
-    let (n, m) = enough(window.valid(), reference.valid(), factor)?;
-    let sizes = Sizes::of(measures, Question::Shape);
-    if let (Kind::Continuous, Some(ks)) = (reference.kind, measures.ks) {
-        let (p_value, p_certain) = (kolmogorov_p(ks.value, n, m, factor), kolmogorov_p(ks.low, n, m, factor));
-        return Ok(Tested { p_value, p_certain, sizes });
-    }
-    let p = counted_p(reference, window, pooled, dependence).ok_or(Untestable::TooFewCells)?;
-    Ok(Tested { p_value: p, p_certain: p, sizes })
-}
-
-/// The p-value of the pooled cells, or where too few remain, of the most frequent one.
-fn counted_p(
-    reference: &FeatureProfile,
-    window: &Tally,
-    pooled: Option<PooledTest>,
-    dependence: Dependence,
-) -> Option<f64> {
-    let of_one = || {
-        let (counts, others) = cells(reference, window);
-        most_frequent_p(counts, others, dependence.shape)
-    };
-    pooled.map(|test| test.p_value).or_else(of_one)
-}
-
-fn missing(
-    reference: &Tally,
-    window: &Tally,
-    measures: &Measures,
-    dependence: Dependence,
-) -> Result<Tested, Untestable> {
-    let (n, m) = enough(window.rows(), reference.rows(), dependence.missing)?;
-    let (c, r) = (window.missing + window.invalid, reference.missing + reference.invalid);
-    let p = missing_p(c, n, r, m, dependence.missing);
-    let change = c as f64 / n as f64 - r as f64 / m as f64;
-    let sizes = Sizes { share: Some(change), ..Sizes::of(measures, Question::Missing) };
-    Ok(Tested { p_value: p, p_certain: p, sizes })
-}
-
-fn unseen(reference: &FeatureProfile, window: &Tally, dependence: Dependence) -> Result<Tested, Untestable> {
-    if matches!(&*reference.basis, Basis::Ordered(_)) {
-        return Err(Untestable::NotApplicable("numbers are not categories"));
-    }
-    if reference.kind == Kind::Boolean {
-        return Err(Untestable::NotApplicable("a boolean has no unseen categories"));
-    }
-    if !reference.tells_unseen() {
-        return Err(Untestable::NotApplicable("too many categories in the reference to tell unseen ones"));
-    }
-    let (n, m) = enough(window.valid(), reference.valid(), dependence.shape)?;
-    let p = unseen_p(window.unseen, n, (reference.singletons, reference.doubletons), m, dependence.shape)
-        .ok_or(Untestable::NotApplicable("identifier-like column"))?;
-    let excess = window.unseen as f64 / n as f64 - reference.singletons as f64 / m as f64;
-    Ok(Tested { p_value: p, p_certain: p, sizes: Sizes { share: Some(excess.max(0.0)), ..Sizes::default() } })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Value;
+    use crate::measure::p_certain;
     use crate::measure::significance::kolmogorov_q;
     use crate::measure::testdata::{categories, discrete, numbers, ordered, sketch, texts};
     use crate::sketch::Categories;
+    use crate::words::Kind;
     use std::sync::Arc;
 
     fn uniform(rows: usize, from: f64) -> Vec<f64> {

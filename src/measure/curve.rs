@@ -6,7 +6,8 @@
 //! stretched to the ends: towards an extreme a digest's ranks are right, and what is off belongs to
 //! the other end.
 
-use crate::sketch::{Digest, FeatureSketch, OrderedCells};
+use super::cumulative::Cumulative;
+use crate::sketch::{Digest, OrderedCells};
 use std::ops::Range;
 
 /// The share of rows that the largest centroids hold, those at the median. In a cell with less the
@@ -28,16 +29,12 @@ pub(super) struct Curves<'a> {
 }
 
 impl<'a> Curves<'a> {
-    /// The curves of `reference` and `window`, both counted in `cells`; `None` where one is empty.
-    pub fn of(
-        cells: &'a OrderedCells,
-        reference: &'a FeatureSketch,
-        window: &'a FeatureSketch,
-    ) -> Option<Curves<'a>> {
-        let (f, g) = (Curve::of(cells, reference)?, Curve::of(cells, window)?);
+    /// The curves of the reference and of a window, both counted in `cells`.
+    pub fn of(cells: &'a OrderedCells, reference: Side<'a>, window: Side<'a>) -> Curves<'a> {
+        let (f, g) = (Curve::of(cells, reference), Curve::of(cells, window));
         let (of_f, of_g) = (Estimate::of(&f), Estimate::of(&g));
         let (mut points_of_f, mut points_of_g) = (Vec::with_capacity(64), Vec::with_capacity(64));
-        let (mut bent, mut pieces) = (Vec::new(), Vec::with_capacity(64));
+        let (mut bent, mut pieces) = (Vec::new(), Vec::with_capacity(24));
         let inner = of_f.inner.start.max(of_g.inner.start)..of_f.inner.end.min(of_g.inner.end);
         for (cell, (at_f, at_g)) in f.shares.windows(2).zip(g.shares.windows(2)).enumerate() {
             let (held_f, held_g) = (at_f[1] - at_f[0], at_g[1] - at_g[0]);
@@ -50,7 +47,7 @@ impl<'a> Curves<'a> {
                 bent.push(cell);
             }
         }
-        Some(Curves { cells, f, g, bent, pieces })
+        Curves { cells, f, g, bent, pieces }
     }
 
     /// Runs of cells in which both are straight, without the outer ones, which have no width.
@@ -61,10 +58,13 @@ impl<'a> Curves<'a> {
     }
 }
 
+/// What a curve is made of: rows up to the ends of cells, and the digest that tells of what is between.
+pub(super) type Side<'a> = (&'a Cumulative, &'a Digest);
+
 /// The cumulative shares of a side.
 pub(super) struct Curve<'a> {
-    /// Rows by cell.
-    pub counts: &'a [u64],
+    /// Rows up to the ends of cells.
+    pub passed: &'a Cumulative,
     cells: &'a OrderedCells,
     digest: &'a Digest,
     /// Of the rows before each cell, and of all.
@@ -72,23 +72,10 @@ pub(super) struct Curve<'a> {
 }
 
 impl<'a> Curve<'a> {
-    /// The curve of `sketch`, counted in `cells`; `None` where it has no rows.
-    fn of(cells: &'a OrderedCells, sketch: &'a FeatureSketch) -> Option<Self> {
-        let counts = &sketch.tally.cells;
-        let rows: u64 = counts.iter().sum();
-        if rows == 0 {
-            return None;
-        }
-        assert_eq!(counts.len(), cells.len(), "a sketch was compared in cells of another basis");
-        let mut sum = 0;
-        // Signed numbers are quicker to convert, and as good for counts.
-        let passed = counts.iter().map(|count| {
-            sum += count;
-            sum as i64 as f64
-        });
-        let mut shares: Vec<f64> = [0.0].into_iter().chain(passed).collect();
-        shares.iter_mut().for_each(|share| *share /= rows as f64);
-        Some(Curve { counts, cells, digest: &sketch.detail.digest, shares })
+    fn of(cells: &'a OrderedCells, (passed, digest): Side<'a>) -> Self {
+        let shares = passed.shares();
+        assert_eq!(shares.len(), cells.len() + 1, "a sketch was compared in cells of another basis");
+        Curve { passed, cells, digest, shares }
     }
 
     /// Cumulative shares where `cell` starts and ends.
@@ -145,8 +132,8 @@ impl<'a> Estimate<'a> {
             points.push(Point { x: lower, share: exact.start });
         }
         if self.bends(cell, held, theirs) && self.is_known(cell, held) {
-            let within = |(x, share): (f64, f64)| Point { x, share: share.clamp(exact.start, exact.end) };
-            points.extend(curve.digest.course(lower, upper).into_iter().map(within));
+            let within = |x, share: f64| points.push(Point { x, share: share.clamp(exact.start, exact.end) });
+            curve.digest.course(lower, upper, within);
         } else if self.bends(cell, held, theirs) {
             // Theirs may rise anywhere inside, so the best guess of ours is its middle.
             let share = (exact.start + exact.end) / 2.0;
@@ -182,43 +169,58 @@ pub(super) struct Piece {
 
 /// Adds the pieces of two curves, from the first point of either to the last, to `found`.
 fn between(f: &[Point], g: &[Point], found: &mut Vec<Piece>) {
-    let (mut f, mut g) = (Cursor { points: f, passed: 0 }, Cursor { points: g, passed: 0 });
+    let (mut f, mut g) = (Cursor::new(f), Cursor::new(g));
     let mut start: Option<(f64, f64)> = None;
-    while let Some(x) = [f.upcoming(), g.upcoming()].into_iter().flatten().min_by(f64::total_cmp) {
-        let last = f.share(x) - g.share(x);
-        f.pass(x);
-        g.pass(x);
-        let after = (x, f.share(x) - g.share(x));
-        if let Some((from, first)) = start.replace(after) {
-            found.push(Piece { from, to: x, first, last });
+    loop {
+        let x = if f.x < g.x { f.x } else { g.x };
+        if x == f64::INFINITY {
+            return;
+        }
+        let (before, after) = (f.pass(x), g.pass(x));
+        if let Some((from, first)) = start.replace((x, before.1 - after.1)) {
+            found.push(Piece { from, to: x, first, last: before.0 - after.0 });
         }
     }
 }
 
 /// A place between the points of a curve.
 struct Cursor<'p> {
-    points: &'p [Point],
-    passed: usize,
+    /// The point passed last; before the first a curve has no share.
+    last: Point,
+    /// The points to come.
+    left: &'p [Point],
+    /// Where the next of them is; infinitely far where none is left.
+    x: f64,
 }
 
-impl Cursor<'_> {
-    fn upcoming(&self) -> Option<f64> {
-        self.points.get(self.passed).map(|point| point.x)
+impl<'p> Cursor<'p> {
+    fn new(left: &'p [Point]) -> Self {
+        let x = left.first().map_or(f64::INFINITY, |point| point.x);
+        Cursor { last: Point { x: f64::NEG_INFINITY, share: 0.0 }, left, x }
     }
 
-    /// The share at `x`, which lies between the last point passed and the upcoming one.
-    fn share(&self, x: f64) -> f64 {
-        match (self.points[..self.passed].last(), self.points.get(self.passed)) {
-            (None, _) => 0.0,
-            (_, None) => 1.0,
-            (Some(last), Some(next)) => last.share + fraction(x, last.x, next.x) * (next.share - last.share),
-        }
+    fn has_begun(&self) -> bool {
+        self.last.x > f64::NEG_INFINITY
     }
 
-    fn pass(&mut self, x: f64) {
-        while self.upcoming() == Some(x) {
-            self.passed += 1;
+    /// Goes to `x`, which is not beyond the next point: the shares just before and just after it.
+    fn pass(&mut self, x: f64) -> (f64, f64) {
+        let [next, ..] = self.left else { return (1.0, 1.0) };
+        if x < next.x {
+            let rise = next.share - self.last.share;
+            let is_flat = rise == 0.0 || !self.has_begun();
+            let part = if is_flat { 0.0 } else { fraction(x, self.last.x, next.x) };
+            let share = self.last.share + part * rise;
+            return (share, share);
         }
+        let before = if self.has_begun() { next.share } else { 0.0 };
+        while let [next, rest @ ..] = self.left
+            && next.x == x
+        {
+            (self.last, self.left) = (*next, rest);
+        }
+        self.x = self.left.first().map_or(f64::INFINITY, |point| point.x);
+        (before, if self.left.is_empty() { 1.0 } else { self.last.share })
     }
 }
 
@@ -226,6 +228,24 @@ impl Cursor<'_> {
 fn fraction(x: f64, from: f64, to: f64) -> f64 {
     let width = to - from;
     if width.is_finite() { (x - from) / width } else { (x / 2.0 - from / 2.0) / (to / 2.0 - from / 2.0) }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::sketch::FeatureSketch;
+
+    /// What `of` makes of the curves of two sketches; `None` where one is empty.
+    pub fn curves<T>(
+        cells: &OrderedCells,
+        reference: &FeatureSketch,
+        window: &FeatureSketch,
+        of: impl FnOnce(Curves<'_>) -> T,
+    ) -> Option<T> {
+        let passed = |sketch: &FeatureSketch| Cumulative::of(&sketch.tally.cells);
+        let (f, g) = (passed(reference)?, passed(window)?);
+        Some(of(Curves::of(cells, (&f, &reference.detail.digest), (&g, &window.detail.digest))))
+    }
 }
 
 #[cfg(test)]
@@ -253,7 +273,8 @@ mod tests {
     fn a_curve_is_exact_at_the_ends_of_cells_and_follows_the_values_between() {
         let cells = OrderedCells::new(vec![0.0, 10.0], vec![]).unwrap();
         let sketch = sketch_numbers(&cells, &[1.0, 2.0, 12.0, 14.0]);
-        let curve = Curve::of(&cells, &sketch).unwrap();
+        let passed = Cumulative::of(&sketch.tally.cells).unwrap();
+        let curve = Curve::of(&cells, (&passed, &sketch.detail.digest));
         assert_eq!((curve.at(0), curve.at(1), curve.at(2)), (0.0..0.0, 0.0..0.5, 0.5..1.0));
         let expected = [
             point(0.0, 0.0),
@@ -278,7 +299,8 @@ mod tests {
         values.sort_by(f64::total_cmp);
         let cells = OrderedCells::new(vec![0.5_f64.next_down(), 0.5], vec![]).unwrap();
         let sketch = sketch_numbers(&cells, &values);
-        let curve = Curve::of(&cells, &sketch).unwrap();
+        let passed = Cumulative::of(&sketch.tally.cells).unwrap();
+        let curve = Curve::of(&cells, (&passed, &sketch.detail.digest));
         let points = estimate(&curve);
         assert!(points.is_sorted_by(|a, b| a.x <= b.x && a.share <= b.share), "{points:?}");
         let at = |x: f64| points.iter().rfind(|point| point.x == x).unwrap().share;

@@ -3,8 +3,6 @@
 //! Counts only, and exact. Nothing decides on them: what decides has its own bins and cells.
 
 use super::bins::{Bin, Bins, What};
-use crate::reference::FeatureProfile;
-use crate::sketch::FeatureSketch;
 use serde::{Deserialize, Serialize};
 
 /// Bins that are told apart: more can neither be drawn nor read.
@@ -32,48 +30,49 @@ impl Distribution {
     }
 }
 
-/// The valid rows of both sides by bin: of numbers neighbours are put together where there are too many,
-/// of categories the least frequent. `None` where a side has no valid row.
-pub fn distribution(reference: &FeatureProfile, window: &FeatureSketch) -> Option<Distribution> {
-    let mut all = Bins::of(reference, window)?;
-    all.bins.retain(|bin| bin.reference + bin.current > 0);
-    let is_ordered = all.bins.iter().all(|bin| matches!(bin.what, What::Cells(_)));
-    Some(if is_ordered { ordered(&all, reference) } else { categories(&all, reference) })
-}
+impl Bins<'_> {
+    /// The valid rows of both sides by bin: of numbers neighbours are put together where there are too many, of
+    /// categories the least frequent.
+    pub fn distribution(&self) -> Distribution {
+        let filled: Vec<&Bin<'_>> = self.bins.iter().filter(|bin| bin.reference + bin.current > 0).collect();
+        let is_ordered = filled.iter().all(|bin| matches!(bin.what, What::Cells(_)));
+        if is_ordered { self.ordered(&filled) } else { self.categories(filled) }
+    }
 
-fn ordered(all: &Bins<'_>, profile: &FeatureProfile) -> Distribution {
-    let label = |bin: &Bin<'_>| bin.what.label(&profile.basis);
-    let mut told = Distribution::default();
-    for bins in all.bins.chunks(all.bins.len().div_ceil(BINS)) {
-        let (reference, current) = sums(bins.iter());
-        let value = |label: &str| label.trim_start_matches("= ").to_owned();
-        let label = match bins {
-            [one] => label(one),
-            _ => format!("{} to {}", value(&label(&bins[0])), value(&label(&bins[bins.len() - 1]))),
+    fn ordered(&self, all: &[&Bin<'_>]) -> Distribution {
+        let label = |bin: &Bin<'_>| bin.what.label(self.basis);
+        let mut told = Distribution::default();
+        for bins in all.chunks(all.len().div_ceil(BINS)) {
+            let (reference, current) = sums(bins.iter().copied());
+            let value = |label: &str| label.trim_start_matches("= ").to_owned();
+            let label = match bins {
+                [one] => label(one),
+                _ => format!("{} to {}", value(&label(bins[0])), value(&label(bins[bins.len() - 1]))),
+            };
+            told.push(label, reference, current);
+        }
+        told
+    }
+
+    fn categories(&self, all: Vec<&Bin<'_>>) -> Distribution {
+        let largest = |bin: &Bin<'_>| {
+            let (reference, current) = self.shares(bin);
+            reference.max(current)
         };
-        told.push(label, reference, current);
+        let (mut named, rest): (Vec<&Bin<'_>>, Vec<&Bin<'_>>) =
+            all.into_iter().partition(|bin| matches!(bin.what, What::Category(_)));
+        named.sort_by(|a, b| largest(b).total_cmp(&largest(a)));
+        let less_frequent = named.split_off(named.len().min(BINS - 1));
+        let mut told = Distribution::default();
+        for bin in named {
+            told.push(bin.what.label(self.basis), bin.reference, bin.current);
+        }
+        let (reference, current) = sums(less_frequent.into_iter().chain(rest));
+        if reference + current > 0 {
+            told.push(ALL_OTHERS.into(), reference, current);
+        }
+        told
     }
-    told
-}
-
-fn categories(all: &Bins<'_>, profile: &FeatureProfile) -> Distribution {
-    let largest = |bin: &Bin<'_>| {
-        let (reference, current) = all.shares(bin);
-        reference.max(current)
-    };
-    let (mut named, rest): (Vec<&Bin<'_>>, Vec<&Bin<'_>>) =
-        all.bins.iter().partition(|bin| matches!(bin.what, What::Category(_)));
-    named.sort_by(|a, b| largest(b).total_cmp(&largest(a)));
-    let less_frequent = named.split_off(named.len().min(BINS - 1));
-    let mut told = Distribution::default();
-    for bin in named {
-        told.push(bin.what.label(&profile.basis), bin.reference, bin.current);
-    }
-    let (reference, current) = sums(less_frequent.into_iter().chain(rest));
-    if reference + current > 0 {
-        told.push(ALL_OTHERS.into(), reference, current);
-    }
-    told
 }
 
 fn sums<'a, 'b: 'a>(bins: impl Iterator<Item = &'a Bin<'b>>) -> (u64, u64) {
@@ -84,7 +83,13 @@ fn sums<'a, 'b: 'a>(bins: impl Iterator<Item = &'a Bin<'b>>) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::measure::testdata::{categories, discrete, numbers, ordered, sketch, texts};
+    use crate::reference::FeatureProfile;
+    use crate::sketch::FeatureSketch;
     use crate::words::Kind;
+
+    fn distribution(reference: &FeatureProfile, window: &FeatureSketch) -> Option<Distribution> {
+        Bins::of(reference, window).map(|bins| bins.distribution())
+    }
 
     fn rows(told: &Distribution) -> Vec<(&str, u64, u64)> {
         let counts = told.reference.iter().zip(&told.current);

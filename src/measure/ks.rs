@@ -19,7 +19,7 @@ use super::curve::Curves;
 /// The distance between `curves`.
 pub(super) fn ks(curves: &Curves<'_>) -> MeasureValue {
     let Curves { cells, f, g, pieces, .. } = curves;
-    let low = distance_at_ends(f.counts, g.counts).unwrap_or_default();
+    let low = f.passed.distance(g.passed);
     let mut high = low;
     for (cell, (f, g)) in f.shares.windows(2).zip(g.shares.windows(2)).enumerate() {
         // Few cells have a greater bound than those before them, and are looked at closely.
@@ -31,28 +31,11 @@ pub(super) fn ks(curves: &Curves<'_>) -> MeasureValue {
     MeasureValue { value: value.clamp(low, high), low, high, corrected: low, threshold: None }
 }
 
-/// The certain distance from counts alone: the greatest difference at the ends of cells. `None` where a
-/// side is empty.
-pub(super) fn distance_at_ends(reference: &[u64], window: &[u64]) -> Option<f64> {
-    let (m, n) = (reference.iter().sum::<u64>() as f64, window.iter().sum::<u64>() as f64);
-    if m == 0.0 || n == 0.0 {
-        return None;
-    }
-    // In units of 1/(m n) shares are whole numbers: exact up to 2^53 of them.
-    let (mut passed_r, mut passed_w, mut most) = (0, 0, 0.0);
-    for (r, w) in reference.iter().zip(window) {
-        (passed_r, passed_w) = (passed_r + r, passed_w + w);
-        // Signed numbers are quicker to convert, and as good for counts.
-        let apart = (passed_r as i64 as f64 * n - passed_w as i64 as f64 * m).abs();
-        most = if apart > most { apart } else { most };
-    }
-    Some((most / (m * n)).min(1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Value;
+    use crate::measure::curve::testing::curves;
     use crate::measure::testdata::{Expected, discrete, numbers, ordered, sketch};
     use crate::reference::FeatureProfile;
     use crate::sketch::{Basis, FeatureSketch, quantile_of_sorted};
@@ -62,7 +45,7 @@ mod tests {
     fn distance(reference: &FeatureProfile, window: &[f64]) -> MeasureValue {
         let Basis::Ordered(cells) = &*reference.basis else { panic!("cells of numbers") };
         let window = sketch(reference.kind, &reference.basis, numbers(window));
-        ks(&Curves::of(cells, &reference.sketch, &window).unwrap())
+        curves(cells, &reference.sketch, &window, |curves| ks(&curves)).unwrap()
     }
 
     fn exact(a: &[f64], b: &[f64]) -> f64 {
@@ -79,9 +62,6 @@ mod tests {
             let within = found.low - 1e-12 <= case.ks && case.ks <= found.high + 1e-12;
             assert!(within && (found.value - case.ks).abs() < 0.005, "{} {}: {found:?}", case.name, case.ks);
             assert_eq!(found.corrected, found.low);
-            let counted = sketch(Kind::Continuous, &reference.basis, numbers(&case.window));
-            let cells = (&reference.sketch.tally.cells, &counted.tally.cells);
-            assert_eq!(distance_at_ends(cells.0, cells.1), Some(found.low));
         }
     }
 
@@ -122,8 +102,8 @@ mod tests {
         let reference = discrete(&[1.0]);
         let Basis::Ordered(cells) = &*reference.basis else { panic!("cells of numbers") };
         let empty = sketch(Kind::Discrete, &reference.basis, [Value::Missing]);
-        assert!(Curves::of(cells, &reference.sketch, &empty).is_none());
-        assert!(Curves::of(cells, &FeatureSketch::default(), &reference.sketch).is_none());
+        assert!(curves(cells, &reference.sketch, &empty, |_| ()).is_none());
+        assert!(curves(cells, &FeatureSketch::default(), &reference.sketch, |_| ()).is_none());
     }
 
     fn values() -> impl Strategy<Value = Vec<f64>> {

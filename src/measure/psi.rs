@@ -14,13 +14,11 @@
 
 use super::MeasureValue;
 use super::bins::{Bin, Bins};
-use crate::reference::FeatureProfile;
-use crate::sketch::FeatureSketch;
 use serde::{Deserialize, Serialize};
 
 /// Shares below this are raised to it.
 const FLOOR: f64 = 1e-4;
-/// How many bins [`top_bins`] names.
+/// How many bins [`Bins::top`] names.
 const TOP_BINS: usize = 5;
 
 /// A bin's part in the index.
@@ -43,23 +41,24 @@ pub(super) fn psi(bins: &Bins<'_>) -> MeasureValue {
     MeasureValue::exact(value, (value - bins.by_chance()).max(0.0))
 }
 
-/// The bins that make most of the index, largest first, ties in the order of the bins; those that
-/// add nothing are left out. Empty where a side has no valid row.
-pub fn top_bins(reference: &FeatureProfile, window: &FeatureSketch) -> Vec<BinShare> {
-    let Some(bins) = Bins::of(reference, window) else { return Vec::new() };
-    let weigh = |bin| {
-        let (p, q) = bins.shares(bin);
-        (contribution(p, q), bin)
-    };
-    let mut ranked: Vec<(f64, &Bin<'_>)> =
-        bins.bins.iter().map(weigh).filter(|(part, _)| *part > 0.0).collect();
-    ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    ranked.truncate(TOP_BINS);
-    let named = |(contribution, bin): (f64, &Bin<'_>)| {
-        let (reference_share, current_share) = bins.shares(bin);
-        BinShare { label: bin.what.label(&reference.basis), reference_share, current_share, contribution }
-    };
-    ranked.into_iter().map(named).collect()
+impl Bins<'_> {
+    /// Those that make most of psi, largest first, ties in the order of the bins; those that add nothing are
+    /// left out.
+    pub fn top(&self) -> Vec<BinShare> {
+        let weigh = |bin| {
+            let (p, q) = self.shares(bin);
+            (contribution(p, q), bin)
+        };
+        let mut ranked: Vec<(f64, &Bin<'_>)> = Vec::with_capacity(self.bins.len());
+        ranked.extend(self.bins.iter().map(weigh).filter(|(part, _)| *part > 0.0));
+        ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        ranked.truncate(TOP_BINS);
+        let named = |(contribution, bin): (f64, &Bin<'_>)| {
+            let (reference_share, current_share) = self.shares(bin);
+            BinShare { label: bin.what.label(self.basis), reference_share, current_share, contribution }
+        };
+        ranked.into_iter().map(named).collect()
+    }
 }
 
 fn contribution(reference_share: f64, current_share: f64) -> f64 {
@@ -74,7 +73,13 @@ mod tests {
     use crate::measure::testdata::{
         Expected, assert_close, categories, discrete, numbers, ordered, sketch, texts,
     };
+    use crate::reference::FeatureProfile;
+    use crate::sketch::FeatureSketch;
     use crate::words::Kind;
+
+    fn top_bins(reference: &FeatureProfile, window: &FeatureSketch) -> Vec<BinShare> {
+        Bins::of(reference, window).map(|bins| bins.top()).unwrap_or_default()
+    }
 
     fn window(reference: &FeatureProfile, counts: &[(&str, usize)]) -> FeatureSketch {
         sketch(reference.kind, &reference.basis, texts(counts))

@@ -1,10 +1,14 @@
 //! A feature of the reference as what windows are compared with: its profile, and what of it is the same
 //! for all of them.
 
+use super::answer::Dependence;
+use super::questions::{Counted, Sides};
 use super::summary::Summary;
 use super::wasserstein::tail_rules;
 use super::z_score::Clipped;
 use crate::reference::{FeatureProfile, Profile};
+use crate::sketch::Tally;
+use std::cell::OnceCell;
 
 /// Figures of a feature of the reference that no window changes, worked out once.
 #[derive(Debug)]
@@ -26,23 +30,39 @@ impl Figures {
 }
 
 /// A feature of the reference, with its [`Figures`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Standard<'a> {
     /// What the reference has of it.
     pub profile: &'a FeatureProfile,
     pub(super) figures: &'a Figures,
+    /// Summed up when it is first compared with something.
+    counted: OnceCell<Counted>,
 }
 
 impl<'a> Standard<'a> {
     /// `profile` with its own `figures`.
     pub fn new(profile: &'a FeatureProfile, figures: &'a Figures) -> Self {
-        Standard { profile, figures }
+        Standard { profile, figures, counted: OnceCell::new() }
     }
 
     /// All features of `profile`, with their `figures` in the same order.
     pub fn all(profile: &'a Profile, figures: &'a [Figures]) -> impl Iterator<Item = Standard<'a>> {
         let both = profile.features().iter().zip(figures);
-        both.map(|(profile, figures)| Standard { profile, figures })
+        both.map(|(profile, figures)| Standard::new(profile, figures))
+    }
+
+    /// The certain p-values of a window by its counts, as [`p_certain`](super::p_certain) has them.
+    pub fn p_certain(&self, window: &Tally, dependence: Dependence) -> [Option<f64>; 3] {
+        self.sides(window).p_certain(dependence)
+    }
+
+    /// This and the counts of a window in its cells.
+    pub(super) fn sides<'s>(&'s self, window: &'s Tally) -> Sides<'s> {
+        Sides::of(self.profile, self.counted(), window)
+    }
+
+    pub(super) fn counted(&self) -> &Counted {
+        self.counted.get_or_init(|| Counted::of(self.profile))
     }
 
     /// What people read of it.

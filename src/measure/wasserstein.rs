@@ -31,10 +31,12 @@ pub(super) fn wasserstein(
     reference: &FeatureSketch,
     window: &FeatureSketch,
 ) -> Option<MeasureValue> {
-    let scale = scale(reference)?;
-    let (low, high) = bounds(curves, scale).filter(|(low, high)| low.is_finite() && high.is_finite())?;
+    // Where a deviation is too small to divide by, the distance is too large to say.
+    let per_scale = Some(1.0 / scale(reference)?).filter(|per_scale| per_scale.is_finite())?;
+    let (low, high) = bounds(curves, per_scale).filter(|(low, high)| low.is_finite() && high.is_finite())?;
     let means = reference.detail.moments.mean().zip(window.detail.moments.mean());
-    let value = estimate(curves, scale, means.map(|(f, g)| (g - f) / scale)).clamp(low, high);
+    let moved = means.map(|(f, g)| (g - f) * per_scale);
+    let value = estimate(curves, per_scale, moved).clamp(low, high);
     value.is_finite().then_some(MeasureValue { value, low, high, corrected: low, threshold: None })
 }
 
@@ -55,7 +57,7 @@ fn scale(reference: &FeatureSketch) -> Option<f64> {
 }
 
 /// What the distance is at least and at most.
-fn bounds(curves: &Curves<'_>, scale: f64) -> Option<(f64, f64)> {
+fn bounds(curves: &Curves<'_>, per_scale: f64) -> Option<(f64, f64)> {
     let Curves { cells, f, g, .. } = curves;
     let (of_f, of_g) = (f.extremes()?, g.extremes()?);
     let mut extremes = [of_f.0, of_f.1, of_g.0, of_g.1];
@@ -68,7 +70,7 @@ fn bounds(curves: &Curves<'_>, scale: f64) -> Option<(f64, f64)> {
         let edges = cells.edges()[inner.start - 1..inner.end].windows(2);
         let (f, g) = (&f.shares[inner.start..=inner.end], &g.shares[inner.start..=inner.end]);
         for ((edges, f), g) in edges.zip(f.windows(2)).zip(g.windows(2)) {
-            bounds.add((edges[1] - edges[0]) / scale, (f[0], f[1]), (g[0], g[1]));
+            bounds.add((edges[1] - edges[0]) * per_scale, (f[0], f[1]), (g[0], g[1]));
         }
     }
     // Within them one may not have begun, or have ended.
@@ -82,7 +84,7 @@ fn bounds(curves: &Curves<'_>, scale: f64) -> Option<(f64, f64)> {
                 let most = if to <= least { 0.0 } else { share.end };
                 (if from >= greatest { 1.0 } else { share.start }, most)
             };
-            bounds.add((to - from) / scale, within(f, of_f), within(g, of_g));
+            bounds.add((to - from) * per_scale, within(f, of_f), within(g, of_g));
             from = to;
         }
     }
@@ -107,18 +109,18 @@ impl Bounds {
 }
 
 /// The area between the estimated curves. `moved` is how far the mean moved, which is the signed area.
-fn estimate(curves: &Curves<'_>, scale: f64, moved: Option<f64>) -> f64 {
+fn estimate(curves: &Curves<'_>, per_scale: f64, moved: Option<f64>) -> f64 {
     let Curves { cells, f, g, pieces, .. } = curves;
     let mut between = Area::default();
     for run in curves.straight().filter(|run| !run.is_empty()) {
         let edges = cells.edges()[run.start - 1..run.end].windows(2);
         let (f, g) = (&f.shares[run.start..=run.end], &g.shares[run.start..=run.end]);
         for ((edges, f), g) in edges.zip(f.windows(2)).zip(g.windows(2)) {
-            between.add((edges[1] - edges[0]) / scale, f[0] - g[0], f[1] - g[1]);
+            between.add((edges[1] - edges[0]) * per_scale, f[0] - g[0], f[1] - g[1]);
         }
     }
     for piece in pieces {
-        between.add((piece.to - piece.from) / scale, piece.first, piece.last);
+        between.add((piece.to - piece.from) * per_scale, piece.first, piece.last);
     }
     let Area { area, signed } = between;
     match moved {
@@ -138,10 +140,10 @@ struct Area {
 impl Area {
     /// Adds a stretch on which both curves are straight, by how far the first is above at its ends.
     fn add(&mut self, width: f64, first: f64, last: f64) {
-        let middle = (first + last) / 2.0;
+        let middle = (first + last) * 0.5;
         let crosses = first * last < 0.0;
         let height =
-            if crosses { (first * first + last * last) / (first - last).abs() / 2.0 } else { middle.abs() };
+            if crosses { (first * first + last * last) / (first - last).abs() * 0.5 } else { middle.abs() };
         self.area += width * height;
         self.signed += width * middle;
     }
@@ -150,6 +152,7 @@ impl Area {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::curve::testing::curves;
     use crate::measure::testdata::{Expected, discrete, numbers, ordered, sketch};
     use crate::sketch::{Basis, quantile_of_sorted};
     use crate::words::Kind;
@@ -157,7 +160,8 @@ mod tests {
 
     fn distance(reference: &FeatureProfile, window: &FeatureSketch) -> Option<MeasureValue> {
         let Basis::Ordered(cells) = &*reference.basis else { panic!("cells of numbers") };
-        wasserstein(&Curves::of(cells, &reference.sketch, window)?, &reference.sketch, window)
+        let of = |curves: Curves<'_>| wasserstein(&curves, &reference.sketch, window);
+        curves(cells, &reference.sketch, window, of)?
     }
 
     fn of_values(reference: &FeatureProfile, values: &[f64]) -> Option<MeasureValue> {

@@ -24,8 +24,8 @@ use crate::sketch::{Basis, FeatureSketch, OrderedCells, Tally};
 use crate::words::Kind;
 
 /// How far the mean of `window` is from that of `reference`; `None` also for categories.
-pub(super) fn z_score(reference: Standard<'_>, window: &FeatureSketch) -> Option<MeasureValue> {
-    let Standard { profile: reference, figures } = reference;
+pub(super) fn z_score(reference: &Standard<'_>, window: &FeatureSketch) -> Option<MeasureValue> {
+    let Standard { profile: reference, figures, .. } = reference;
     match &*reference.basis {
         Basis::Ordered(cells) => of_numbers(cells, figures.clipped.as_ref()?, window),
         Basis::Categories(_) if reference.kind == Kind::Boolean => {
@@ -38,9 +38,9 @@ pub(super) fn z_score(reference: Standard<'_>, window: &FeatureSketch) -> Option
 }
 
 /// How far the share of missing and invalid values of `window` is from that of `reference`.
-pub(super) fn missing_z_score(reference: &Tally, window: &Tally) -> Option<MeasureValue> {
-    let side =
-        |tally: &Tally| Side::of([(tally.missing + tally.invalid, 1.0), (tally.valid(), 0.0)].into_iter());
+/// Of both there are these rows and the valid ones.
+pub(super) fn missing_z_score(reference: (u64, u64), window: (u64, u64)) -> Option<MeasureValue> {
+    let side = |(bad, valid)| Side::of([(bad, 1.0), (valid, 0.0)].into_iter());
     of_counts(side(window)?, side(reference)?)
 }
 
@@ -134,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn scored(reference: &FeatureProfile, window: &FeatureSketch) -> Option<MeasureValue> {
-        z_score(Standard::new(reference, &Figures::of(reference)), window)
+        z_score(&Standard::new(reference, &Figures::of(reference)), window)
     }
 
     fn score_of(reference: &FeatureProfile, values: &[f64]) -> Option<f64> {
@@ -214,13 +214,12 @@ mod tests {
 
     #[test]
     fn of_missing_values_it_compares_rates_invalid_ones_among_them() {
-        let tally = |missing, invalid, valid| Tally { missing, invalid, unseen: 0, cells: vec![valid] };
-        let found = missing_z_score(&tally(10, 0, 990), &tally(20, 10, 70)).unwrap();
+        let found = missing_z_score((10, 990), (30, 70)).unwrap();
         let expected = 0.29 / (0.21_f64 / 99.0 + 0.0099 / 999.0).sqrt();
         assert_close(found.value, expected, 1e-12, &found);
-        assert_eq!(missing_z_score(&tally(0, 0, 100), &tally(0, 0, 50)), None);
-        assert_eq!(missing_z_score(&tally(0, 0, 100), &tally(50, 0, 0)), None);
-        assert_eq!(missing_z_score(&tally(0, 0, 0), &tally(1, 0, 5)), None);
+        assert_eq!(missing_z_score((0, 100), (0, 50)), None);
+        assert_eq!(missing_z_score((0, 100), (50, 0)), None);
+        assert_eq!(missing_z_score((0, 0), (1, 5)), None);
     }
 
     #[test]

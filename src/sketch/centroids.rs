@@ -62,16 +62,15 @@ impl Centroids {
     /// The numbers at quantiles (0 to 1) that ascend: half of a centroid's rows lie on either side of it,
     /// evenly as far as to the next one's middle, or to the extreme.
     pub(super) fn quantiles<const N: usize>(&self, ascending: [f64; N]) -> [f64; N] {
-        let (mut centroids, mut passed, mut from) = (self.ascending.iter().peekable(), 0.0, (0.0, self.min));
+        let (mut left, mut passed, mut from) = (&self.ascending[..], 0.0, (0.0, self.min));
         ascending.map(|q| {
             let rank = q * self.rows;
-            while let Some(centroid) = centroids.peek() {
-                let to = (passed + centroid.weight() / 2.0, centroid.mean());
+            while let [centroid, rest @ ..] = left {
+                let to = (passed + centroid.weight() * 0.5, centroid.mean());
                 if rank < to.0 {
                     return between(from, to, rank);
                 }
-                (from, passed) = (to, passed + centroid.weight());
-                centroids.next();
+                (left, passed, from) = (rest, passed + centroid.weight(), to);
             }
             between(from, (self.rows, self.max), rank)
         })
@@ -81,16 +80,17 @@ impl Centroids {
     /// They reach at most half-way to the next ones or to the extreme.
     #[inline]
     pub fn for_each(&self, mut each: impl FnMut(f64, f64, f64)) {
-        let mut left = self.min;
-        let mut give = |centroid: &Centroid, right: f64| {
-            let (mean, rows) = (centroid.mean(), centroid.weight());
-            each(mean, reach(mean - left, right - mean, rows), rows);
-            left = right;
-        };
-        for (centroid, next) in self.ascending.iter().zip(&self.ascending[1..]) {
-            give(centroid, centroid.mean() / 2.0 + next.mean() / 2.0);
+        let [first, others @ ..] = &self.ascending[..] else { return };
+        // Half of each mean, so that no distance overflows.
+        let (mut mean, mut rows, mut half) = (first.mean(), first.weight(), first.mean() * 0.5);
+        let mut below = mean - self.min;
+        for next in others {
+            let half_of_next = next.mean() * 0.5;
+            let above = half_of_next - half;
+            each(mean, reach(below, above, rows), rows);
+            (mean, rows, half, below) = (next.mean(), next.weight(), half_of_next, above);
         }
-        self.ascending.last().into_iter().for_each(|last| give(last, self.max));
+        each(mean, reach(below, self.max - mean, rows), rows);
     }
 
     /// Where the rows of the centroids from this position on lie: evenly about the mean of each, at most
@@ -125,12 +125,12 @@ fn between((before, low): (f64, f64), (after, high): (f64, f64), rank: f64) -> f
 /// at the ends, of up to 1/`most` of the rows and some in the middle.
 fn join(centroids: &mut Vec<Centroid>, rows: f64, most: usize) {
     // Where the last row of each must lie: the last one takes all that is left.
-    let end = |number: usize| {
-        let part = number as f64 / most as f64;
-        let share = if part < 0.5 { 2.0 * part * part } else { 1.0 - 2.0 * (1.0 - part) * (1.0 - part) };
-        if number < most { share * rows } else { f64::INFINITY }
+    let end = |before: u32| {
+        let part = f64::from(before + 1) / most as f64;
+        rows * if part < 0.5 { 2.0 * part * part } else { 1.0 - 2.0 * (1.0 - part) * (1.0 - part) }
     };
-    let ends: Vec<f64> = (1..=most).map(end).collect();
+    let mut ends: Vec<f64> = (0..most as u32).map(end).collect();
+    ends[most - 1] = f64::INFINITY;
     // Which are joined can't be foretold, so that nothing here branches on it. A row is a part of all, lest a
     // sum of means be more than a number can say.
     let of_all = 1.0 / rows;
@@ -155,15 +155,18 @@ fn rows(centroids: &[Centroid]) -> f64 {
 
 /// Both in one, ascending by `place` as they are.
 pub(super) fn merge_sorted<T: Copy>(a: &[T], b: &[T], place: impl Fn(&T) -> f64) -> Vec<T> {
-    let mut merged = Vec::with_capacity(a.len() + b.len());
+    let mut merged = [a, b].concat();
     let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        let is_first = place(&a[i]) <= place(&b[j]);
-        merged.push(if is_first { a[i] } else { b[j] });
+    for next in &mut merged {
+        let (Some(one), Some(other)) = (a.get(i), b.get(j)) else { break };
+        let is_first = place(one) <= place(other);
+        *next = if is_first { *one } else { *other };
         (i, j) = (i + usize::from(is_first), j + usize::from(!is_first));
     }
-    merged.extend_from_slice(&a[i..]);
-    merged.extend_from_slice(&b[j..]);
+    // Where the second was through first, what is left of the first goes to the end.
+    if i < a.len() {
+        merged[i + j..].copy_from_slice(&a[i..]);
+    }
     merged
 }
 

@@ -35,7 +35,7 @@ pub use centroids::Centroids;
 pub use counted::Counted;
 pub use digest::{Digest, quantile_of_sorted};
 pub use moments::Moments;
-pub use packed::Packed;
+pub use packed::{Packed, TallySum};
 pub(crate) use record::sparse;
 pub use record::{LookCounts, SketchRecord, UnseenCount};
 pub use unseen::Unseen;
@@ -111,6 +111,16 @@ impl Detail {
     /// Merges `other` into this.
     pub fn merge(&mut self, other: &Detail) {
         self.digest.merge(&other.digest);
+        self.merge_rest(other);
+    }
+
+    /// Merges `other` into this with nearly all that both digests tell, for what is asked and not kept.
+    pub fn gather(&mut self, other: &Detail) {
+        self.digest.gather(&other.digest);
+        self.merge_rest(other);
+    }
+
+    fn merge_rest(&mut self, other: &Detail) {
         self.moments.merge(&other.moments);
         self.unseen.merge(&other.unseen);
     }

@@ -12,7 +12,7 @@
 use super::closed::ClosedPane;
 use super::running::RunningSum;
 use super::{Flow, PaneData};
-use crate::sketch::{Detail, FeatureSketch, Packed, Tally, Unseen};
+use crate::sketch::{Detail, FeatureSketch, Packed, Tally, TallySum, Unseen};
 use crate::words::Pane;
 use std::collections::VecDeque;
 
@@ -111,16 +111,16 @@ impl SlidingWindow {
 
     /// Gives `each` the length and the counts of every suffix, of the feature at this position.
     pub fn for_each_suffix(&self, position: usize, mut each: impl FnMut(u32, &Tally)) {
-        let (mut sum, last) = (Tally::default(), self.last.map_or(0, |last| last.0));
+        let (mut sum, last) = (TallySum::default(), self.last.map_or(0, |last| last.0));
         let mut panes = self.panes.iter().rev().peekable();
         for length in &self.short {
             while let Some((_, closed)) = panes.next_if(|(pane, _)| last - pane.0 < i64::from(*length)) {
-                closed.tallies.add_to(position, &mut sum);
+                closed.tallies.add_up(position, &mut sum);
             }
-            each(*length, &sum);
+            each(*length, sum.tally());
         }
         for long in &self.long {
-            sum.clear();
+            let mut sum = Tally::default();
             long.tallies().add_to(position, &mut sum);
             each(long.panes(), &sum);
         }
@@ -144,9 +144,9 @@ impl SlidingWindow {
 
     /// The sketch of the feature at `position` over the last `panes` panes.
     pub fn sketch_of(&self, position: usize, panes: u32) -> FeatureSketch {
-        let mut tally = Tally::default();
-        self.last_panes(panes).for_each(|(_, closed)| closed.tallies.add_to(position, &mut tally));
-        FeatureSketch { tally, detail: self.detail(position, panes) }
+        let mut sum = TallySum::default();
+        self.last_panes(panes).for_each(|(_, closed)| closed.tallies.add_up(position, &mut sum));
+        FeatureSketch { tally: sum.tally().clone(), detail: self.detail(position, panes) }
     }
 
     /// The detail of the feature at `position` over the last `panes` panes: of each full block what lies
@@ -162,11 +162,11 @@ impl SlidingWindow {
                 break;
             }
             if block == present || merged.replace(block) != Some(block) {
-                detail.merge(&closed.details.get(position));
+                detail.gather(&closed.details.get(position));
             }
         }
         if is_whole {
-            detail.merge(&self.prefix.get(position));
+            detail.gather(&self.prefix.get(position));
         }
         detail
     }

@@ -2,7 +2,7 @@
 
 use super::{assert_sound, numbers, reference, sketch, texts};
 use driftline::event::Value;
-use driftline::measure::{Answer, Comparison, Dependence, MEASURES, compare, new_categories, top_bins};
+use driftline::measure::{Answer, Bins, Comparison, Dependence, MEASURES, compare, new_categories};
 use driftline::words::{Kind, Question};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -285,7 +285,7 @@ fn every_nasty_column_has_its_answer() {
         let found = compare(&reference, &window, Dependence::NONE);
         assert_sound(case.name, &found);
         assert_eq!(said(&found), case.answer, "{}", case.name);
-        for bin in top_bins(&reference, &window) {
+        for bin in Bins::of(&reference, &window).map(|bins| bins.top()).unwrap_or_default() {
             let shares = [bin.reference_share, bin.current_share, bin.contribution];
             assert!(!bin.label.is_empty() && shares.iter().all(|share| *share >= 0.0), "{}", case.name);
         }

@@ -185,7 +185,7 @@ pub(super) fn run(args: &CheckArgs) -> Ran {
         .map(|((standard, sketch), comparison)| {
             let mut answers = strongest(comparison, current.rows, MIN_ROWS, &[]);
             answers.retain(|answer| args.preset.asks(role(standard.profile), answer.question));
-            context.judge(Sides::new(standard, sketch), comparison, answers)
+            context.judge(Sides::new(&standard, sketch), comparison, answers)
         })
         .collect();
     let verdict = worst(true, &judged);

@@ -25,11 +25,22 @@ impl<'b> Reader<'b> {
 
     /// A number of [`write_number`].
     pub fn number(&mut self) -> u64 {
-        // Most are a byte.
-        if let Some((byte, rest)) = self.0.split_first().filter(|(byte, _)| **byte < 0x80) {
-            self.0 = rest;
-            return u64::from(*byte);
+        // Most are a byte or two.
+        match self.0 {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.0 = rest;
+                u64::from(*byte)
+            }
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.0 = rest;
+                u64::from(low & 0x7f) | u64::from(*high) << 7
+            }
+            _ => self.long_number(),
         }
+    }
+
+    #[cold]
+    fn long_number(&mut self) -> u64 {
         let (mut number, mut shift) = (0, 0);
         loop {
             let [byte] = self.array();

@@ -73,7 +73,8 @@ pub(super) fn read(mut reader: Reader<'_>) -> Detail {
             let mut steps = Steps::new((least, greatest));
             let centroid = |_| {
                 let mean = steps.by(u16::from_le_bytes(reader.array()));
-                Centroid::new(mean, reader.number() as f64)
+                // Signed numbers are quicker to convert.
+                Centroid::new(mean, reader.number() as i64 as f64)
             };
             Digest::from_centroids((0..centroids).map(centroid).collect(), least, greatest)
         }
@@ -113,7 +114,9 @@ impl Steps {
         let part = f32::from_bits(u32::from(step) << 16);
         let (place, end) = (self.half_place + f64::from(part) * self.half_way, self.greatest / 2.0);
         self.half_place = if place < end { place } else { end };
-        (self.half_place * 2.0).clamp(self.least, self.greatest)
+        let place = self.half_place * 2.0;
+        let place = if place > self.least { place } else { self.least };
+        if place < self.greatest { place } else { self.greatest }
     }
 }
 

@@ -11,6 +11,8 @@ use super::{Detail, Tally, Unseen};
 use bytes::Reader;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
+use tally::Applied;
+pub use tally::TallySum;
 
 /// Tallies or details of features, by position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +75,21 @@ impl Packed<Tally> {
     /// Adds the counts at this position to `sum`; nothing where there are none.
     pub fn add_to(&self, at: usize, sum: &mut Tally) {
         if let Some(reader) = self.read(at) {
-            tally::apply(reader, sum, |mine, theirs| *mine += theirs);
+            tally::read(reader, &mut Applied(sum, |mine: &mut u64, theirs| *mine += theirs));
+        }
+    }
+
+    /// The same, where many are added to one sum.
+    pub fn add_up(&self, at: usize, sum: &mut TallySum) {
+        if let Some(reader) = self.read(at) {
+            tally::read(reader, sum);
         }
     }
 
     /// Takes the counts at this position out of `sum` again, which they must be in.
     pub fn subtract_from(&self, at: usize, sum: &mut Tally) {
         if let Some(reader) = self.read(at) {
-            tally::apply(reader, sum, |mine, theirs| *mine -= theirs);
+            tally::read(reader, &mut Applied(sum, |mine: &mut u64, theirs| *mine -= theirs));
         }
     }
 }

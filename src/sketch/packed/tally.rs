@@ -8,7 +8,7 @@ use super::bytes::{Reader, write_number};
 use crate::sketch::Tally;
 
 /// So many cells are read at once.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
 /// Of so many it is asked together whether there is more of any.
 const ASKED: usize = 16;
 
@@ -84,77 +84,182 @@ fn write_filled(cells: &[u64], bytes: &mut Vec<u8>) {
     }
 }
 
-/// Applies the counts that `reader` has to those of `sum`, which is empty or of the same cells.
-pub(super) fn apply(mut reader: Reader<'_>, sum: &mut Tally, apply: impl Fn(&mut u64, u64)) {
-    for count in [&mut sum.missing, &mut sum.invalid, &mut sum.unseen] {
-        apply(count, reader.number());
-    }
+/// What counts are taken into. Some are those of [`AT_ONCE`] cells at a time, 0 for what is beyond the last.
+pub(super) trait Taker {
+    /// Takes counts of missing, invalid and unseen values; counts of so many cells follow, or none.
+    fn beside(&mut self, counts: [u64; 3], cells: usize);
+    /// Takes `count` values of `cell`.
+    fn one(&mut self, cell: usize, count: u64);
+    /// Takes the counts of the cells from `first` on.
+    fn bytes(&mut self, first: usize, counts: &[u8; AT_ONCE]);
+    /// The same of greater counts.
+    fn pairs(&mut self, first: usize, counts: &[u16; AT_ONCE]);
+}
+
+/// Gives the counts that `reader` has to `taker`.
+pub(super) fn read(mut reader: Reader<'_>, taker: &mut impl Taker) {
+    let beside = [reader.number(), reader.number(), reader.number()];
     let (cells, form) = (reader.number() as usize, Form::ALL[reader.number() as usize]);
-    if cells == 0 {
-        return;
-    }
-    if sum.cells.is_empty() {
-        sum.cells.resize(cells, 0);
-    }
-    assert_eq!(sum.cells.len(), cells, "tallies of two bases were mixed");
-    let all = sum.cells.chunks_mut(AT_ONCE);
+    taker.beside(beside, cells);
+    let firsts = (0..cells).step_by(AT_ONCE);
     match form {
-        Form::Sparse => apply_filled(reader, &mut sum.cells, apply),
+        Form::Sparse => read_filled(reader, taker),
         Form::Halves => {
-            let packed = reader.take(cells.div_ceil(2));
-            for (cells, packed) in all.zip(packed.chunks(AT_ONCE / 2)) {
-                let mut counts = [0_u8; AT_ONCE];
+            for (first, packed) in firsts.zip(reader.take(cells.div_ceil(2)).chunks(AT_ONCE / 2)) {
+                let both: [u8; AT_ONCE / 2] = padded(packed);
+                let mut counts = [0; AT_ONCE];
                 let pairs = counts.as_chunks_mut::<2>().0.iter_mut();
-                pairs.zip(packed).for_each(|(pair, both)| *pair = [both & 0xf, both >> 4]);
-                apply_counts(cells, &counts, 0xf, &mut reader, &apply);
+                pairs.zip(both).for_each(|(pair, both)| *pair = [both & 0xf, both >> 4]);
+                taker.bytes(first, &counts);
+                read_more(first, &counts, 0xf, &mut reader, taker);
             }
         }
         Form::Bytes => {
-            let packed = reader.take(cells);
-            for (cells, counts) in all.zip(packed.chunks(AT_ONCE)) {
-                apply_counts(cells, counts, 0xff, &mut reader, &apply);
+            for (first, packed) in firsts.zip(reader.take(cells).chunks(AT_ONCE)) {
+                let counts = padded(packed);
+                taker.bytes(first, &counts);
+                read_more(first, &counts, 0xff, &mut reader, taker);
             }
         }
         Form::Pairs => {
-            let packed = reader.take(2 * cells);
-            for (cells, packed) in all.zip(packed.chunks(2 * AT_ONCE)) {
-                let mut counts = [0; AT_ONCE];
-                let pairs = packed.as_chunks::<2>().0;
-                counts.iter_mut().zip(pairs).for_each(|(count, pair)| *count = u16::from_le_bytes(*pair));
-                apply_counts(cells, &counts, 0xffff, &mut reader, &apply);
+            for (first, packed) in firsts.zip(reader.take(2 * cells).as_chunks().0.chunks(AT_ONCE)) {
+                let counts = padded(packed).map(u16::from_le_bytes);
+                taker.pairs(first, &counts);
+                read_more(first, &counts, 0xffff, &mut reader, taker);
             }
         }
     }
 }
 
-fn apply_filled(mut reader: Reader<'_>, cells: &mut [u64], apply: impl Fn(&mut u64, u64)) {
+/// So many numbers, of which the last are 0 where there are fewer.
+fn padded<N: Copy + Default, const LENGTH: usize>(numbers: &[N]) -> [N; LENGTH] {
+    <[N; LENGTH]>::try_from(numbers).unwrap_or_else(|_| {
+        let mut padded = [N::default(); LENGTH];
+        padded[..numbers.len()].copy_from_slice(numbers);
+        padded
+    })
+}
+
+fn read_filled(mut reader: Reader<'_>, taker: &mut impl Taker) {
     let mut cell = 0;
     for _ in 0..reader.number() {
         cell += reader.number() as usize;
-        apply(&mut cells[cell], reader.number());
+        taker.one(cell, reader.number());
         cell += 1;
     }
 }
 
-/// Applies `counts` to `cells`, and what `reader` has more of those that are `most`.
-fn apply_counts<C: Copy + PartialEq + Into<u64>>(
-    cells: &mut [u64],
-    counts: &[C],
+/// Gives what `reader` has more of those `counts`, of the cells from `first` on, that are `most`.
+fn read_more<C: Copy + PartialEq>(
+    first: usize,
+    counts: &[C; AT_ONCE],
     most: C,
     reader: &mut Reader<'_>,
-    apply: impl Fn(&mut u64, u64),
+    taker: &mut impl Taker,
 ) {
-    cells.iter_mut().zip(counts).for_each(|(cell, count)| apply(cell, (*count).into()));
-    for (cells, counts) in cells.chunks_mut(ASKED).zip(counts.chunks(ASKED)) {
+    for (first, counts) in (first..).step_by(ASKED).zip(counts.as_chunks::<ASKED>().0) {
         if counts.iter().fold(false, |more, count| more | (*count == most)) {
-            let full = cells.iter_mut().zip(counts).filter(|(_, count)| **count == most);
-            full.for_each(|(cell, _)| apply(cell, reader.number()));
+            let full = counts.iter().enumerate().filter(|(_, count)| **count == most);
+            full.for_each(|(at, _)| taker.one(first + at, reader.number()));
         }
+    }
+}
+
+/// A tally, with what is done to each of its counts. It is empty or of the cells of those that are taken.
+pub(super) struct Applied<'t, A>(pub &'t mut Tally, pub A);
+
+impl<A: Fn(&mut u64, u64)> Taker for Applied<'_, A> {
+    fn beside(&mut self, [missing, invalid, unseen]: [u64; 3], cells: usize) {
+        let Applied(tally, apply) = self;
+        apply(&mut tally.missing, missing);
+        apply(&mut tally.invalid, invalid);
+        apply(&mut tally.unseen, unseen);
+        make_room(tally, cells);
+    }
+
+    fn one(&mut self, cell: usize, count: u64) {
+        self.1(&mut self.0.cells[cell], count);
+    }
+
+    fn bytes(&mut self, first: usize, counts: &[u8; AT_ONCE]) {
+        let cells = self.0.cells[first..].iter_mut();
+        cells.zip(counts).for_each(|(cell, count)| self.1(cell, u64::from(*count)));
+    }
+
+    fn pairs(&mut self, first: usize, counts: &[u16; AT_ONCE]) {
+        let cells = self.0.cells[first..].iter_mut();
+        cells.zip(counts).for_each(|(cell, count)| self.1(cell, u64::from(*count)));
+    }
+}
+
+/// Makes room for counts of so many cells, or none.
+fn make_room(tally: &mut Tally, cells: usize) {
+    if tally.cells.is_empty() {
+        tally.cells.resize(cells, 0);
+    }
+    assert!(cells == 0 || tally.cells.len() == cells, "tallies of two bases were mixed");
+}
+
+/// The sum of packed tallies. Their small counts are added up in few bits, many at a time.
+#[derive(Default)]
+pub struct TallySum {
+    sum: Tally,
+    /// What is not in it yet.
+    small: Vec<[u16; AT_ONCE]>,
+    /// How often small counts were added to these.
+    times: u16,
+}
+
+impl TallySum {
+    /// So often a byte can be added to 16 bits.
+    const MOST: u16 = u16::MAX / 0xff;
+
+    /// What was added so far.
+    pub fn tally(&mut self) -> &Tally {
+        self.settle();
+        &self.sum
+    }
+
+    fn settle(&mut self) {
+        for (cells, small) in self.sum.cells.chunks_mut(AT_ONCE).zip(&mut self.small) {
+            cells.iter_mut().zip(&*small).for_each(|(cell, small)| *cell += u64::from(*small));
+            *small = [0; AT_ONCE];
+        }
+        self.times = 0;
+    }
+}
+
+impl Taker for TallySum {
+    fn beside(&mut self, [missing, invalid, unseen]: [u64; 3], cells: usize) {
+        self.sum.missing += missing;
+        self.sum.invalid += invalid;
+        self.sum.unseen += unseen;
+        make_room(&mut self.sum, cells);
+        self.small.resize(self.sum.cells.len().div_ceil(AT_ONCE), [0; AT_ONCE]);
+        if self.times == Self::MOST {
+            self.settle();
+        }
+        self.times += 1;
+    }
+
+    fn one(&mut self, cell: usize, count: u64) {
+        self.sum.cells[cell] += count;
+    }
+
+    fn bytes(&mut self, first: usize, counts: &[u8; AT_ONCE]) {
+        let small = self.small[first / AT_ONCE].iter_mut();
+        small.zip(counts).for_each(|(sum, count)| *sum += u16::from(*count));
+    }
+
+    fn pairs(&mut self, first: usize, counts: &[u16; AT_ONCE]) {
+        let cells = self.sum.cells[first..].iter_mut();
+        cells.zip(counts).for_each(|(cell, count)| *cell += u64::from(*count));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::TallySum;
     use crate::sketch::{Packed, Tally};
     use proptest::prelude::*;
 
@@ -200,7 +305,28 @@ mod tests {
         (0..packed.len()).map(of).collect()
     }
 
+    #[test]
+    fn small_counts_are_summed_up_however_many_there_are() {
+        let most = Tally { missing: 1, cells: vec![254; 300], ..Tally::default() };
+        let (packed, mut sum) = (packed(&[most]), TallySum::default());
+        (0..1000).for_each(|_| packed.add_up(0, &mut sum));
+        assert_eq!(sum.tally(), &Tally { missing: 1000, cells: vec![254_000; 300], ..Tally::default() });
+    }
+
     proptest! {
+        #[test]
+        fn many_packed_tallies_are_summed_up_as_tallies_are(tallies in tallies(1..40)) {
+            let (packed, mut found, mut expected) = (packed(&tallies), TallySum::default(), Tally::default());
+            for (at, tally) in tallies.iter().enumerate() {
+                packed.add_up(at, &mut found);
+                expected.add(tally);
+                if at % 7 == 0 {
+                    prop_assert_eq!(found.tally(), &expected);
+                }
+            }
+            prop_assert_eq!(found.tally(), &expected);
+        }
+
         #[test]
         fn what_is_packed_comes_back_as_it_was(tallies in tallies(0..5)) {
             prop_assert_eq!(unpacked(&packed(&tallies)), tallies);
