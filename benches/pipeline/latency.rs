@@ -35,8 +35,10 @@ const TICK: Duration = Duration::from_millis(5);
 pub struct Setting {
     pub name: &'static str,
     pub window: &'static str,
-    /// The latest that an event should come after the first change.
+    /// Features change after this time.
     pub warm_up: Duration,
+    /// Events go on for so long after the last change: without them no watermark would pass it.
+    pub settle: Duration,
 }
 
 pub const SETTINGS: [Setting; 2] = [
@@ -44,11 +46,13 @@ pub const SETTINGS: [Setting; 2] = [
         name: "latency_look_1s",
         window: "size = '60s'\nslide = '5s'\nlook = '1s'\nallowed_lateness = '0s'\n",
         warm_up: Duration::from_secs(20),
+        settle: Duration::from_secs(10),
     },
     Setting {
         name: "latency_defaults",
         window: "size = '5m'\nslide = '30s'\n",
         warm_up: Duration::from_secs(140),
+        settle: Duration::from_secs(90),
     },
 ];
 
@@ -75,9 +79,8 @@ pub fn measure(setting: Setting, rate: usize) -> Value {
     let events = topics_of(&id);
     let heard = scope(|scope| {
         let listener = scope.spawn(|| listen(&events, &is_over));
-        send(&input, rate, &starts, setting.warm_up + CHANGES, &sent);
-        // What the last changes lead to may take as long as two looks and the lateness.
-        sleep(Duration::from_secs(5).max(setting.warm_up));
+        send(&input, rate, &starts, setting.warm_up + CHANGES + setting.settle, &sent);
+        sleep(Duration::from_secs(5));
         is_over.store(true, Ordering::Relaxed);
         listener.join().expect("the listener ends")
     });
@@ -126,7 +129,7 @@ fn send(
 fn listen(topic: &str, is_over: &AtomicBool) -> BTreeMap<String, Instant> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers())
-        .set("group.id", "latency")
+        .set("group.id", topic)
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
         .create()

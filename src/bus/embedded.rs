@@ -40,4 +40,10 @@ impl EmbeddedBroker {
         let made = self.cluster.create_topic(name, partitions, 1);
         made.map_err(|error| fault::kafka("cannot create a topic on the embedded broker", &error).at(name))
     }
+
+    /// Answers the next questions for offsets with these errors.
+    #[cfg(test)]
+    pub(super) fn fail_lookups(&self, errors: &[rdkafka::types::RDKafkaRespErr]) {
+        self.cluster.request_errors(rdkafka::types::RDKafkaApiKey::ListOffsets, errors);
+    }
 }

@@ -33,6 +33,12 @@ pub(super) fn code_of(error: &KafkaError) -> Option<Code> {
     }
 }
 
+/// Whether brokers say that there is no such topic or partition. For some seconds they also say it of one whose
+/// leader has just come back.
+pub(super) fn is_unknown(code: Code) -> bool {
+    matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition)
+}
+
 /// Whether the same call may succeed later without anybody's help.
 pub(super) fn is_retriable(code: Code) -> bool {
     matches!(
@@ -80,7 +86,7 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::AllBrokersDown | Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut => {
             "is a broker up and reachable at `kafka.brokers`, and does it advertise an address that is reachable from here?"
         }
-        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+        code if is_unknown(code) => {
             "create the topic or mend its name; `driftline topics create` makes driftline's own"
         }
         Code::TopicAuthorizationFailed

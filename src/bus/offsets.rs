@@ -9,6 +9,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::bus::fault::{self, Quiet};
@@ -125,7 +127,7 @@ impl OffsetReader {
 
 /// The first offset of each of `partitions` at `time` or later (negative where there is none), or the
 /// first and last for the logical times. A partition that has just been made, or moved, has no
-/// leader for a moment: it is asked again.
+/// leader for a moment, or is not known to all brokers: it is asked again.
 pub(super) fn list_offsets<C>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
@@ -137,42 +139,85 @@ where
     let deadline = Instant::now() + ELECTION;
     loop {
         match ask_offsets(client, partitions, time) {
-            Err(error) if error.is_retriable() && Instant::now() < deadline => sleep(AGAIN),
-            outcome => return outcome,
+            Err((code, error)) => {
+                let may_pass = error.is_retriable() || code.is_some_and(fault::is_unknown);
+                if !may_pass || Instant::now() >= deadline {
+                    return Err(error);
+                }
+                sleep(AGAIN);
+            }
+            Ok(found) => return Ok(found),
         }
     }
 }
 
-/// One ListOffsets request.
-fn ask_offsets<C>(client: &BaseConsumer<C>, partitions: &[TopicPartition], time: i64) -> Result<Vec<i64>>
+/// One ListOffsets request; where it fails, Kafka's code too.
+fn ask_offsets<C>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    time: i64,
+) -> std::result::Result<Vec<i64>, (Option<Code>, Error)>
 where
     C: rdkafka::consumer::ConsumerContext,
 {
     if partitions.is_empty() {
         return Ok(Vec::new());
     }
-    let cannot = "cannot look up offsets";
+    let cannot = |error: &KafkaError| (fault::code_of(error), fault::kafka("cannot look up offsets", error));
+    let at = |(code, error): (Option<Code>, Error), partition: &TopicPartition| (code, error.at(partition));
     let mut asked = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
         asked
             .add_partition_offset(&partition.topic, partition.partition, Offset::from_raw(time))
-            .map_err(|error| fault::kafka(cannot, &error).at(partition))?;
+            .map_err(|error| at(cannot(&error), partition))?;
     }
     let found = client.offsets_for_times(asked, LOOKUP).map_err(|error| {
-        let error = fault::kafka(cannot, &error);
-        if let [only] = partitions { error.at(only) } else { error.at(&partitions[0].topic) }
+        let (code, error) = cannot(&error);
+        (code, if let [only] = partitions { error.at(only) } else { error.at(&partitions[0].topic) })
     })?;
     let elements = found.elements();
     if elements.len() != partitions.len() {
-        return Err(Error::bus("the broker answered for other partitions than were asked for"));
+        return Err((None, Error::bus("the broker answered for other partitions than were asked for")));
     }
     let offsets = partitions.iter().zip(elements).map(|(partition, element)| {
-        element.error().map_err(|error| fault::kafka(cannot, &error).at(partition))?;
+        element.error().map_err(|error| at(cannot(&error), partition))?;
         match element.offset() {
             Offset::Offset(offset) => Ok(offset),
             Offset::End if time >= 0 => Ok(LATEST),
-            other => Err(Error::bus(format!("the broker answered with no offset ({other:?})")).at(partition)),
+            other => {
+                let what = format!("the broker answered with no offset ({other:?})");
+                Err(at((None, Error::bus(what)), partition))
+            }
         }
     });
     offsets.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::EmbeddedBroker;
+    use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as UNKNOWN;
+    use std::collections::BTreeMap;
+
+    fn reader(broker: &EmbeddedBroker) -> OffsetReader {
+        broker.create_topic("events", 1).unwrap();
+        let settings = KafkaSettings::new(broker.brokers(), "app", "instance", BTreeMap::new()).unwrap();
+        OffsetReader::new(&settings, Isolation::Uncommitted).unwrap()
+    }
+
+    #[test]
+    fn a_partition_whose_leader_has_just_come_back_is_asked_for_again() {
+        let broker = EmbeddedBroker::start().unwrap();
+        let reader = reader(&broker);
+        broker.fail_lookups(&[UNKNOWN; 8]);
+        assert_eq!(reader.ends(&[TopicPartition::new("events", 0)]).unwrap(), [0]);
+    }
+
+    #[test]
+    fn a_partition_that_is_not_there_is_an_error_after_some_seconds() {
+        let broker = EmbeddedBroker::start().unwrap();
+        let error = reader(&broker).ends(&[TopicPartition::new("events", 7)]).unwrap_err();
+        assert!(!error.is_retriable() && error.to_string().contains("events"), "{error}");
+    }
 }

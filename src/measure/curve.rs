@@ -176,9 +176,9 @@ fn between(f: &[Point], g: &[Point], found: &mut Vec<Piece>) {
         if x == f64::INFINITY {
             return;
         }
-        let (before, after) = (f.pass(x), g.pass(x));
-        if let Some((from, first)) = start.replace((x, before.1 - after.1)) {
-            found.push(Piece { from, to: x, first, last: before.0 - after.0 });
+        let ((f_before, f_after), (g_before, g_after)) = (f.pass(x), g.pass(x));
+        if let Some((from, first)) = start.replace((x, f_after - g_after)) {
+            found.push(Piece { from, to: x, first, last: f_before - g_before });
         }
     }
 }
@@ -205,7 +205,10 @@ impl<'p> Cursor<'p> {
 
     /// Goes to `x`, which is not beyond the next point: the shares just before and just after it.
     fn pass(&mut self, x: f64) -> (f64, f64) {
-        let [next, ..] = self.left else { return (1.0, 1.0) };
+        let [next, ..] = self.left else {
+            let all = if self.has_begun() { 1.0 } else { 0.0 };
+            return (all, all);
+        };
         if x < next.x {
             let rise = next.share - self.last.share;
             let is_flat = rise == 0.0 || !self.has_begun();
