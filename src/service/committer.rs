@@ -13,8 +13,7 @@ use crate::bus::{
 use crate::engine::Drained;
 use crate::error::{Error, Result};
 use crate::observe::{
-    Fact, InstanceFenced, LateRecords, ProducerLost, RecordsConsumed, Stage, TransactionAborted,
-    TransactionCommitted,
+    Fact, InstanceFenced, LateRecords, RecordsConsumed, Stage, TransactionAborted, TransactionCommitted,
 };
 use crate::wire::{DeltaMessage, DeltaRecord, ProgressRecord};
 use crate::words::{Grid, Name};
@@ -200,8 +199,7 @@ impl CommitWork {
                 return Err(error);
             }
             CommitFailure::Lost(error) => {
-                ProducerLost { stage: Stage::Sketch, why: &error.to_string() }.emit(metrics);
-                self.producer = self.context.producer(Stage::Sketch, self.stage)?;
+                self.producer = self.context.producer_after(error, Stage::Sketch, self.stage)?;
             }
             failure => {
                 let why = failure.into_error().to_string();

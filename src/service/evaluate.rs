@@ -18,7 +18,7 @@ use crate::engine::{Delta, Evaluator, EvaluatorSettings, Output, Progress, State
 use crate::error::{Error, Result};
 use crate::observe::{
     BrokerTroubled, Fact, IncidentsCounted, InstanceFenced, ModelReleased, PanesCounted, PartitionsAssigned,
-    PartitionsRevoked, ProducerLost, Stage, TransactionAborted, TransactionCommitted, TriggersCounted,
+    PartitionsRevoked, Stage, TransactionAborted, TransactionCommitted, TriggersCounted,
 };
 use crate::wire::{DeltaMessage, decode, state_records};
 use crate::words::{ModelKey, Name, Pane, Severity, Time};
@@ -436,8 +436,7 @@ impl<'c> EvaluateStage<'c> {
                 return Err(Error::bus(record.to_string()).hint("raise max.message.bytes of the topic"));
             }
             CommitFailure::Lost(error) => {
-                ProducerLost { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);
-                self.producer = self.context.producer(Stage::Evaluate, STAGE)?;
+                self.producer = self.context.producer_after(error, Stage::Evaluate, STAGE)?;
             }
             CommitFailure::Aborted(error) => {
                 TransactionAborted { stage: Stage::Evaluate, why: &error.to_string() }.emit(metrics);

@@ -34,9 +34,9 @@ pub use topics::{FoundTopics, find_topics};
 pub use viewing::{ViewFeed, run_view};
 
 use crate::bus::{KafkaSettings, TransactionalProducer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::SchemaSource;
-use crate::observe::{Health, Metrics, Stage};
+use crate::observe::{Fact, Health, Metrics, ProducerLost, Stage};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -175,5 +175,20 @@ impl StageContext {
     fn producer(&self, stage: Stage, name: &'static str) -> Result<TransactionalProducer> {
         let keep_going = || self.goes_on(stage);
         TransactionalProducer::connect(&self.kafka, name, self.max_record_bytes, &keep_going)
+    }
+
+    /// A producer in the place of one that was lost because of `error`. None where this instance is to end: it
+    /// may have been lost to another process, which a new one would fence.
+    fn producer_after(
+        &self,
+        error: Error,
+        stage: Stage,
+        name: &'static str,
+    ) -> Result<TransactionalProducer> {
+        if self.stop.is_requested() {
+            return Err(error.retriable());
+        }
+        ProducerLost { stage, why: &error.to_string() }.emit(&self.metrics);
+        self.producer(stage, name)
     }
 }

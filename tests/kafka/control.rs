@@ -4,7 +4,8 @@
 
 use crate::deployment::{Decided, Deployment, driftline, driftline_ok, text};
 use crate::exactly_once::{
-    CLASSIC, START_MS, assert_healthy, assert_no_difference, configure, deployment, stream, while_rows_come,
+    CLASSIC, SETTINGS, START_MS, assert_healthy, assert_no_difference, configure, deployment_with, stream,
+    while_rows_come,
 };
 use crate::support::{Driftline, Producer, Record, consume_all, wait_until};
 use serde_json::{Value, json};
@@ -42,7 +43,9 @@ fn sent_id(line: &str) -> String {
 #[test]
 fn commands_work_once_whoever_takes_them_and_whoever_is_killed() {
     let events = stream(90, 24_000);
-    let (deployment, plain) = deployment(90, &events);
+    // However slowly the command comes, its trigger is still open.
+    let settings = SETTINGS.replace("retrain.ttl = '5m'", "retrain.ttl = '1h'");
+    let (deployment, plain) = deployment_with(&settings, 90, &events);
     let configs = ["one", "two"].map(|name| configure(&deployment, name, true, CLASSIC));
     let cli = deployment.config("cli", "");
     let of_cli = std::fs::read_to_string(&cli).expect("the configuration is there");

@@ -193,10 +193,13 @@ impl Record {
 
 /// The end offset of each partition of `topic`, open and aborted transactions and their markers included.
 pub fn end_offsets(topic: &str) -> Vec<i64> {
-    let ends = ends(reader("read_uncommitted").client(), topic);
-    let ends = ends.unwrap_or_else(|error| panic!("the end of {topic}: {error}"));
-    assert!(!ends.is_empty(), "there is no topic {topic}");
-    ends
+    let (reader, mut found) = (reader("read_uncommitted"), Vec::new());
+    // A broker that stood still does not know its own partitions for a moment.
+    wait_until(TIMEOUT, &format!("the ends of {topic} can't be read"), || {
+        ends(reader.client(), topic).map(|ends| found = ends).is_ok()
+    });
+    assert!(!found.is_empty(), "there is no topic {topic}");
+    found
 }
 
 /// All committed records of `topic` up to its end at the time of the call, by partition and offset.
