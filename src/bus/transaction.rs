@@ -193,6 +193,10 @@ impl TransactionalProducer {
         let mut wait = Duration::from_micros(100);
         let mut asked = Instant::now();
         while self.producer.in_flight_count() > 0 {
+            // After a fatal error nothing is acknowledged any more, and the next call says what it was.
+            if self.producer.client().fatal_error().is_some() {
+                return Ok(());
+            }
             if asked.elapsed() >= STEP {
                 asked = Instant::now();
                 if !keep_going() {

@@ -8,6 +8,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// How long an answer may take that needs the broker.
+const LONG: Duration = Duration::from_secs(40);
+
 /// Restoring after a broker's hard restart may take this long.
 const READY: Duration = Duration::from_secs(60);
 /// A clean end commits once more and leaves its group.
@@ -76,10 +79,12 @@ impl Driftline {
 
     /// Status and body of a GET of `path`, `None` when there is no answer within 5 s.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .timeout_global(Some(Duration::from_secs(5)));
+        self.get_within(Duration::from_secs(5), path)
+    }
+
+    fn get_within(&self, time: Duration, path: &str) -> Option<(u16, String)> {
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(time));
         let mut answer = config.build().new_agent().get(format!("{}{path}", self.url)).call().ok()?;
         Some((answer.status().as_u16(), answer.body_mut().read_to_string().ok()?))
     }
@@ -87,12 +92,10 @@ impl Driftline {
     /// Status and body of a POST of JSON to `path`, as a page of this machine sends it; panics when there
     /// is no answer within 40 s.
     pub fn post(&self, path: &str, body: &str) -> (u16, String) {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .timeout_global(Some(Duration::from_secs(40)));
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(LONG));
         let request = config.build().new_agent().post(format!("{}{path}", self.url));
-        let (_, session) = self.get("/api/session").expect("it answers");
+        let (_, session) = self.get_within(LONG, "/api/session").expect("it answers");
         let session: serde_json::Value = serde_json::from_str(&session).expect("JSON");
         let csrf = session["csrf"].as_str().unwrap_or_default();
         let request = request.header("content-type", "application/json").header("x-csrf-token", csrf);
