@@ -33,8 +33,7 @@ pub(super) fn code_of(error: &KafkaError) -> Option<Code> {
     }
 }
 
-/// Whether brokers say that there is no such topic or partition. For some seconds they also say it of one whose
-/// leader has just come back.
+/// Whether brokers say that there is no such topic or partition.
 pub(super) fn is_unknown(code: Code) -> bool {
     matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition)
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::bus::fault::{self, Quiet};
@@ -75,7 +74,7 @@ impl OffsetReader {
     /// The ends of `partitions`, in their order.
     ///
     /// # Errors
-    /// The brokers cannot be reached in time, or a partition does not exist.
+    /// The brokers cannot be reached in time, or do not know a partition (both retriable).
     pub fn ends(&self, partitions: &[TopicPartition]) -> Result<Vec<i64>> {
         list_offsets(&self.client, partitions, LATEST)
     }
@@ -139,56 +138,45 @@ where
     let deadline = Instant::now() + ELECTION;
     loop {
         match ask_offsets(client, partitions, time) {
-            Err((code, error)) => {
-                let is_unknown = code.is_some_and(fault::is_unknown);
-                let error = if is_unknown { error.retriable() } else { error };
-                if !error.is_retriable() || Instant::now() >= deadline {
-                    return Err(error);
-                }
-                sleep(AGAIN);
-            }
-            Ok(found) => return Ok(found),
+            Err(error) if error.is_retriable() && Instant::now() < deadline => sleep(AGAIN),
+            outcome => return outcome,
         }
     }
 }
 
-/// One ListOffsets request; where it fails, Kafka's code too.
-fn ask_offsets<C>(
-    client: &BaseConsumer<C>,
-    partitions: &[TopicPartition],
-    time: i64,
-) -> std::result::Result<Vec<i64>, (Option<Code>, Error)>
+/// One ListOffsets request.
+fn ask_offsets<C>(client: &BaseConsumer<C>, partitions: &[TopicPartition], time: i64) -> Result<Vec<i64>>
 where
     C: rdkafka::consumer::ConsumerContext,
 {
     if partitions.is_empty() {
         return Ok(Vec::new());
     }
-    let cannot = |error: &KafkaError| (fault::code_of(error), fault::kafka("cannot look up offsets", error));
-    let at = |(code, error): (Option<Code>, Error), partition: &TopicPartition| (code, error.at(partition));
+    let cannot = |error: &KafkaError| {
+        let failed = fault::kafka("cannot look up offsets", error);
+        // Of a partition whose leader has just come back brokers say for a while that they don't know it.
+        if fault::code_of(error).is_some_and(fault::is_unknown) { failed.retriable() } else { failed }
+    };
     let mut asked = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
         asked
             .add_partition_offset(&partition.topic, partition.partition, Offset::from_raw(time))
-            .map_err(|error| at(cannot(&error), partition))?;
+            .map_err(|error| cannot(&error).at(partition))?;
     }
     let found = client.offsets_for_times(asked, LOOKUP).map_err(|error| {
-        let (code, error) = cannot(&error);
-        (code, if let [only] = partitions { error.at(only) } else { error.at(&partitions[0].topic) })
+        let error = cannot(&error);
+        if let [only] = partitions { error.at(only) } else { error.at(&partitions[0].topic) }
     })?;
     let elements = found.elements();
     if elements.len() != partitions.len() {
-        return Err((None, Error::bus("the broker answered for other partitions than were asked for")));
+        return Err(Error::bus("the broker answered for other partitions than were asked for"));
     }
     let offsets = partitions.iter().zip(elements).map(|(partition, element)| {
-        element.error().map_err(|error| at(cannot(&error), partition))?;
+        element.error().map_err(|error| cannot(&error).at(partition))?;
         match element.offset() {
             Offset::Offset(offset) => Ok(offset),
             Offset::End if time >= 0 => Ok(LATEST),
-            other => {
-                let what = format!("the broker answered with no offset ({other:?})");
-                Err(at((None, Error::bus(what)), partition))
-            }
+            other => Err(Error::bus(format!("the broker answered with no offset ({other:?})")).at(partition)),
         }
     });
     offsets.collect()

@@ -13,7 +13,7 @@ use super::hellinger::hellinger;
 use super::jensen_shannon::jensen_shannon;
 use super::ks::ks;
 use super::psi::psi;
-use super::questions::Sides;
+use super::questions::BothCounts;
 use super::significance::PooledTest;
 use super::standard::{Figures, Standard};
 use super::wasserstein::wasserstein;
@@ -77,7 +77,7 @@ impl Standard<'_> {
 fn measures(
     standard: &Standard<'_>,
     window: &FeatureSketch,
-    sides: &Sides<'_>,
+    sides: &BothCounts<'_>,
     pooled: Option<&PooledTest>,
 ) -> Measures {
     let (reference, sketch) = (standard.profile, &standard.profile.sketch);

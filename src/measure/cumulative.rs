@@ -51,3 +51,38 @@ impl Cumulative {
         (most.into_iter().chain(rest).fold(0.0, greater) / (m * n)).min(1.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn without_rows_there_is_nothing_to_compare() {
+        assert!(Cumulative::of(&[]).is_none() && Cumulative::of(&[0, 0]).is_none());
+    }
+
+    #[test]
+    fn shares_go_from_0_to_1_and_cells_without_rows_hold_exactly_none() {
+        let shares = Cumulative::of(&[0, 7, 0, 3, 39, 0]).unwrap().shares();
+        assert_eq!((shares[0], shares[1], shares[5], shares[6]), (0.0, 0.0, 1.0, 1.0));
+        assert_eq!(shares[2], shares[3]);
+        assert!((shares[2] - 7.0 / 49.0).abs() < 1e-15 && (shares[4] - 10.0 / 49.0).abs() < 1e-15);
+    }
+
+    proptest! {
+        #[test]
+        fn the_distance_is_the_greatest_difference_of_shares_in_whole_numbers(
+            cells in prop::collection::vec((0..1000u64, 0..1000u64), 1..40),
+        ) {
+            let (r, w): (Vec<u64>, Vec<u64>) = cells.into_iter().unzip();
+            let (m, n) = (r.iter().sum::<u64>(), w.iter().sum::<u64>());
+            prop_assume!(m > 0 && n > 0);
+            let passed = |counts: &[u64], end: usize| counts[..end].iter().sum::<u64>();
+            let apart = |end| (passed(&r, end) * n).abs_diff(passed(&w, end) * m);
+            let most = (1..=r.len()).map(apart).max().unwrap();
+            let found = Cumulative::of(&r).unwrap().distance(&Cumulative::of(&w).unwrap());
+            prop_assert_eq!(found, most as f64 / (m * n) as f64);
+        }
+    }
+}

@@ -13,7 +13,7 @@ use crate::words::{Kind, Question};
 /// The certain p-value of each question, in the order of [`Question::ALL`], from counts alone; `None`
 /// where it can't be judged. The same as [`compare`](super::compare) gives, and much cheaper.
 pub fn p_certain(reference: &FeatureProfile, window: &Tally, dependence: Dependence) -> [Option<f64>; 3] {
-    Sides::of(reference, &Counted::of(reference), window).p_certain(dependence)
+    BothCounts::of(reference, &Counted::of(reference), window).p_certain(dependence)
 }
 
 /// Sums of the counts that the reference has of a feature.
@@ -35,7 +35,7 @@ impl Counted {
 }
 
 /// A feature of the reference and the counts of a window in its cells.
-pub(super) struct Sides<'a> {
+pub(super) struct BothCounts<'a> {
     profile: &'a FeatureProfile,
     counted: &'a Counted,
     window: &'a Tally,
@@ -43,10 +43,10 @@ pub(super) struct Sides<'a> {
     pub rows: u64,
 }
 
-impl<'a> Sides<'a> {
+impl<'a> BothCounts<'a> {
     /// `profile`, which `counted` is of, and a window.
     pub fn of(profile: &'a FeatureProfile, counted: &'a Counted, window: &'a Tally) -> Self {
-        Sides { profile, counted, window, rows: window.valid() }
+        BothCounts { profile, counted, window, rows: window.valid() }
     }
 
     /// Missing and invalid values of the reference and of the window.

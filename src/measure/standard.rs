@@ -2,7 +2,7 @@
 //! for all of them.
 
 use super::answer::Dependence;
-use super::questions::{Counted, Sides};
+use super::questions::{BothCounts, Counted};
 use super::summary::Summary;
 use super::wasserstein::tail_rules;
 use super::z_score::Clipped;
@@ -57,8 +57,8 @@ impl<'a> Standard<'a> {
     }
 
     /// This and the counts of a window in its cells.
-    pub(super) fn sides<'s>(&'s self, window: &'s Tally) -> Sides<'s> {
-        Sides::of(self.profile, self.counted(), window)
+    pub(super) fn sides<'s>(&'s self, window: &'s Tally) -> BothCounts<'s> {
+        BothCounts::of(self.profile, self.counted(), window)
     }
 
     pub(super) fn counted(&self) -> &Counted {
